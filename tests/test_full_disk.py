@@ -103,9 +103,7 @@ def test_full_disk(tmp_path: Path) -> None:
             stored, refusal = sent_until_full(server)
             check_refusal(refusal)
             check_refusal(server.http.put(f"{API}/sandboxes/default/snapshots/late"))
-            check_refusal(
-                server.http.post(f"{API}/sandboxes", json={"name": "late", "connections": [{"id": "late"}]})
-            )
+            check_refusal(server.http.post(f"{API}/sandboxes", json={"name": "late", "connections": [{"id": "late"}]}))
             check_refusal(server.http.post(f"{API}/sandboxes/default/clock", json={"advance": "1h"}))
             expected = sorted(["before", *stored])
             assert clock == server.http.get(f"{API}/sandboxes/default/clock").json()["now"]
@@ -160,6 +158,10 @@ def test_limit_of_file_sizes(tmp_path: Path) -> None:
 
                 assert [507, 507] == [refusal.status_code, again.status_code]
                 assert "file" in refusal.json()["message"]
-                assert sorted(["before", *stored]) == subjects(server, "alice", "Sent Items") == subjects(server, "bob", "Inbox")
+                assert (
+                    sorted(["before", *stored])
+                    == subjects(server, "alice", "Sent Items")
+                    == subjects(server, "bob", "Inbox")
+                )
         finally:
             process.kill()

@@ -21,6 +21,7 @@ HEAD = (
     f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer x\r\ncontent-type: application/json\r\n".encode()
 )
 READY = b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+LARGE_HEADER = b"x: " + b"a" * 60_000 + b"\r\nconnection: close\r\n\r\n"
 QUICK = Settings(read_timeout=1, max_connections=20)
 
 
@@ -135,6 +136,28 @@ def test_large_head_and_body_of_two_requests(served: Running, clients: ExitStack
     client = connected(served, clients, request + b"\r\n" + body + request + b"connection: close\r\n\r\n" + body)
 
     assert rest(client).count("HTTP/1.1 200 OK") == 2
+
+
+def test_journal_keeps_few_large_headers(clients: ExitStack) -> None:
+    """Headers count towards the bytes that the journal keeps."""
+    with running(Settings(journal_bytes=150_000)) as served:
+        answers = {rest(connected(served, clients, HEAD + LARGE_HEADER)).partition("\r\n")[0] for _ in range(5)}
+        journal = httpx.get(f"{served.url}/_emulator/api/sandboxes/default/journal", trust_env=False).json()
+
+    assert answers == {"HTTP/1.1 400 Bad Request"}
+    assert [4, 5] == [entry["id"] for entry in journal["value"]]
+
+
+def test_chunks_count_while_they_arrive(clients: ExitStack) -> None:
+    """A body in chunks is refused as soon as all bodies of its connection are too large together."""
+    with running(Settings(max_bytes_in_flight=100_000)) as served:
+        parts = HEAD + b"transfer-encoding: chunked\r\n\r\n" + (b"1000\r\n%b\r\n" % (b" " * 4096)) * 15
+        first = connected(served, clients, parts)
+        answer = connected(served, clients, parts).recv(100)
+        first.sendall(b"0\r\n\r\n")
+
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        assert first.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
 def test_invalid_requests_fill_no_log(served: Running, clients: ExitStack, caplog: pytest.LogCaptureFixture) -> None:

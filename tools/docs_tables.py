@@ -293,7 +293,7 @@ def _with_choices(help: str, choices: Iterable[str]) -> str:
 
 
 def _shown(default: Any) -> str:
-    return "(empty)" if default == "" else str(default)
+    return "(empty)" if default in ("", None) else str(default)
 
 
 def _means(issue: KnownIssue) -> str:

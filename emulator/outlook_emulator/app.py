@@ -19,6 +19,7 @@ from outlook_emulator.server.connector.alternate_routes import AlternateRoutes
 from outlook_emulator.server.connector.connector import Connector
 from outlook_emulator.server.connector.cors import Cors, origins_of
 from outlook_emulator.server.connector.features import Features
+from outlook_emulator.server.content_types import NoSniff
 from outlook_emulator.server.faults.middleware import FaultInjector
 from outlook_emulator.server.faults.plans import arm_file
 from outlook_emulator.server.hosts import Hosts
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
                 settings=settings,
                 features=features(settings, webhooks),
             ),
+            Middleware(NoSniff),
         ],
         lifespan=lifespan,
     )

@@ -50,13 +50,10 @@ ConnectorError                  400
 │   └── SearchUnavailable       503  ServiceUnavailable
 ├── TimedOut                    504
 ├── ServerStops                 503  ServiceUnavailable
-<<<<<<< HEAD
 ├── StorageUnavailable          503  ServiceUnavailable
 │   ├── SandboxUnusable         503  ServiceUnavailable
 │   └── StorageFull             507  InsufficientStorage
-=======
 ├── TooManyConnections          503
->>>>>>> main
 ├── TokenExpired                401
 └── Injected                    400  Any
 

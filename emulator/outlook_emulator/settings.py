@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from ipaddress import ip_address
+from typing import Any, Literal, NamedTuple
 
 from outlook_emulator.options import Option, option, options_of
 
@@ -17,6 +18,17 @@ YesNo = Literal["no", "yes"]
 _YEAR = 366 * 24 * 60 * 60
 _MOST_REQUESTS = 1_000_000_000
 _MOST_BYTES = 1 << 40
+_USUAL_SEED = 4365
+
+
+class CallbackHosts(NamedTuple):
+    """Where callbacks may go: to the hosts with these names, `*` for any, and `here` to this machine as well."""
+
+    names: frozenset[str] = frozenset()
+    here: bool = True
+
+
+ONLY_HERE = CallbackHosts()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +67,7 @@ class _ServerSettings:
     )
     allowed_hosts: str = option(
         "",
-        "further host names that pages and the admin API are served under while the server listens on this machine"
+        "further host names that the server answers to while it listens on this machine"
         " only, separated by commas; `.NAME` stands for all names that end in it",
     )
     no_web: YesNo = option("no", "switch off the pages under `/_emulator/`; the admin API stays")
@@ -69,7 +81,12 @@ class _ServerSettings:
         "create", "response to an unknown connection id: `create` a mailbox, or `refuse` with 404"
     )
     domain: str = option("outlook.com", "domain of the addresses of new mailboxes")
-    random_seed: int = option(4365, "seed of the random generator for ids, so that a run can be repeated", least=0)
+    random_seed: int | None = option(
+        None,
+        "seed of the random generator for ids (default: 4365). With a seed of your own, the keys of links in approval"
+        " mails come from it too, so that a run can be repeated whole; whoever knows it can forge links",
+        least=0,
+    )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = option(
         "warning", "lowest level of the messages that `serve` logs to standard error"
     )
@@ -144,8 +161,20 @@ class _TrafficSettings(Limits):
         "whether a request that comes back before the Retry-After of an injected 429 is refused again; it has waited if"
         " either the sandbox's clock or the machine's says so",
     )
+    change_feed_entries: int = option(
+        100_000,
+        "changes of items that a sandbox remembers for triggers; a trigger state from before them is refused",
+        least=1,
+        most=_MOST_REQUESTS,
+    )
     journal_entries: int = option(
         2000, "exchanges and deliveries that a sandbox's journal keeps; 0: none", least=0, most=100_000
+    )
+    journal_bytes: int = option(
+        64 * 1024 * 1024,
+        "bytes that the journal of a sandbox keeps, headers and bodies together; 0: unlimited",
+        least=0,
+        most=_MOST_BYTES,
     )
     journal_body_bytes: int = option(
         64 * 1024, "bytes of each body that the journal keeps", least=0, most=100 * 1024 * 1024
@@ -191,7 +220,9 @@ class MailboxSettings:
         "", "base URL of links in mails, such as `https://mail.test`; empty: the caller's host", is_url=True
     )
     callback_hosts: str = option(
-        "", "hosts besides this machine that callbacks may go to, separated by commas; `*`: any host"
+        "",
+        "hosts that callbacks may go to, separated by commas; `*`: any host. Those of a server that listens on this"
+        " machine only may go to this machine as well; those of another one may not, unless it is named",
     )
     bodies: Literal["stored", "sent"] = option(
         "stored",
@@ -222,11 +253,6 @@ class MailboxSettings:
         "new", "ids of new events: `new`, or `ews` for the ids of the old mail service"
     )
 
-    @property
-    def hosts_of_callbacks(self) -> frozenset[str]:
-        """The hosts of `callback_hosts`."""
-        return frozenset(host.lower() for host in listed(self.callback_hosts))
-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(MailboxSettings, _TrafficSettings, _ServerSettings):
@@ -237,6 +263,16 @@ class Settings(MailboxSettings, _TrafficSettings, _ServerSettings):
         "no", "a subscriber must first echo a `validationToken` that is sent to its callback"
     )
 
+    @property
+    def hosts_of_callbacks(self) -> CallbackHosts:
+        """The hosts of `callback_hosts`. Whom other machines reach must not call services of this one for them."""
+        return CallbackHosts(frozenset(host.lower() for host in listed(self.callback_hosts)), _is_here(self.host))
+
+    @property
+    def seed_of_ids(self) -> int:
+        """The seed of the random generator."""
+        return _USUAL_SEED if self.random_seed is None else self.random_seed
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """The settings in `OUTLOOK_EMULATOR_…` variables. Raises ValueError, naming flag and variable."""
@@ -245,6 +281,14 @@ class Settings(MailboxSettings, _TrafficSettings, _ServerSettings):
             if (text := environment.get(setting.variable)) is not None:
                 values[setting.name] = setting.read(text)
         return cls(**values)
+
+
+def _is_here(host: str) -> bool:
+    """Whether a server that listens there can be reached from this machine alone."""
+    try:
+        return host.lower() == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def listed(text: str) -> list[str]:

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from outlook_emulator.errors import ConnectorError, HeadersTooLarge, RequestTimeout, TooManyConnections
 from outlook_emulator.server.connector.broken_connection import TRANSPORT
 from outlook_emulator.server.connector.error_responses import error_response
-from outlook_emulator.server.connector.exchange import IS_LATE
+from outlook_emulator.server.connector.exchange import HEAD_SIZE, IS_LATE
 from outlook_emulator.settings import Settings
 
 ACCEPTED_AT_ONCE = 64
@@ -32,6 +32,8 @@ _PORTION = 16 * 1024
 """How many bytes of a body must arrive in each period of the read timeout, unless the body ends."""
 _QUIET = 60.0
 """How long the log is quiet about a thing that it has told, in seconds."""
+_LONG_HEAD = 4096
+"""Up to so many bytes, a head is not measured."""
 _log = logging.getLogger("outlook_emulator")
 
 
@@ -259,12 +261,12 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         # What arrived with the head may belong to the body.
-        if self._head > self._watch.bounds.head and self._size_of_head() > self._watch.bounds.head:
-            raise _HeadTooLarge
+        if self._head > _LONG_HEAD:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self._watch.bounds.head:
+                raise _HeadTooLarge
+            self.scope["extensions"][HEAD_SIZE] = size  # type: ignore[assignment]
         super().on_headers_complete()
-
-    def _size_of_head(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived. A request that asks for an upgrade is parsed again as one that does not.

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from outlook_emulator.cli.sandboxes import HOLDS
 from tests.cli.commands import failure, run
 from tests.conftest import Connection, Sandbox, Server
 from tests.stub import Stub
@@ -102,7 +103,7 @@ def test_export(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
     stub.body = b"SQLite format 3\0\xff"
     file = tmp_path / "t.sqlite"
 
-    assert (0, f"wrote sandbox t 1 to {file} (17 bytes)\n", "") == say(
+    assert (0, f"wrote sandbox t 1 to {file} (17 bytes); {HOLDS}\n", "") == say(
         "sandbox", "export", str(file), "--sandbox", "t 1", "--url", stub.url
     )
     assert stub.body == file.read_bytes()

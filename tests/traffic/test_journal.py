@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from outlook_emulator.traffic import journal
+from outlook_emulator.traffic import secrets
 from outlook_emulator.traffic.faults import CUT
 from outlook_emulator.traffic.journal import (
     ANSWERED,
-    REDACTED,
     UNDER_WAY,
     About,
     Cause,
@@ -22,8 +21,8 @@ from outlook_emulator.traffic.journal import (
     ExchangeEntry,
     Journal,
     Outcome,
-    redacted,
 )
+from outlook_emulator.traffic.secrets import REDACTED, redacted
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
 NOW, REAL = 1_772_442_000_000_000, 1_800_000_000_000_000
@@ -49,6 +48,28 @@ def deliver(journal: Journal, **more: Any) -> None:
 
 def ids(journal: Journal) -> list[int]:
     return [entry.id for entry in journal.entries()]
+
+
+def test_bytes_are_limited() -> None:
+    """Entries leave, oldest first, when all together take too many bytes; the newest stays, however large it is."""
+    journal = Journal(cap=4, body_bytes=50, most_bytes=110)
+    for _ in range(3):
+        journal.weigh(exchange(journal), 40)
+    kept = [ids(journal)]
+    deliver(journal, body=b"x" * 10)
+    kept.append(ids(journal))
+    journal.weigh(huge := exchange(journal), 1000)
+    kept.append(ids(journal))
+    deliver(journal)
+    kept.append(ids(journal))
+    # One that has left no longer counts.
+    journal.weigh(huge, 2000)
+    for _ in range(5):
+        journal.weigh(exchange(journal), 20)
+    kept.append(ids(journal))
+
+    assert kept == [[2, 3], [2, 3, 4], [5], [6], [8, 9, 10, 11]]
+    assert (11, 7) == (journal.total, journal.dropped)
 
 
 def test_new_journal() -> None:
@@ -238,6 +259,8 @@ def test_headers_of_an_exchange() -> None:
         b"ocp-apim-subscription-key",
         b"x-ms-token-aad-access-token",
         b"x-auth-token",
+        b"x-secret-of-mine",
+        b"db-pwd",
     ],
 )
 def test_credentials_in_headers(name: bytes) -> None:
@@ -263,6 +286,9 @@ def test_credentials_in_headers(name: bytes) -> None:
             b'{"access_token":"t","code":"ErrorItemNotFound"}',
             b'{"access_token":"(redacted)","code":"ErrorItemNotFound"}',
         ),
+        (b'{"apiKey":"k","pwd":"p","token":"t"}', b'{"apiKey":"(redacted)","pwd":"(redacted)","token":"(redacted)"}'),
+        (b'{"dbPassword":"p","X-Secret-Name":"s"}', b'{"dbPassword":"(redacted)","X-Secret-Name":"s"}'),
+        (b'{"in":"{\\"apiKey\\":\\"a b\\",\\"a\\":1}"}', b'{"in":"{\\"apiKey\\":\\"(redacted)\\",\\"a\\":1}"}'),
         (b"", b""),
         (b"sig=abc", b"sig=(redacted)"),
         (b"a=1&sig=a%2Bb%3D&b=2", b"a=1&sig=(redacted)&b=2"),
@@ -409,6 +435,8 @@ def test_any_history() -> None:
                 b"api-key",
                 b"Password",
                 b"client_secret",
+                b"pwd",
+                b'\\"apiKey\\":\\"',
                 b"%26",
                 b"/",
                 b"\\u0026",
@@ -419,4 +447,4 @@ def test_any_history() -> None:
 )
 def test_a_text_without_a_hint_holds_no_secret(text: bytes) -> None:
     """The quick look before the expression leaves out no text that the expression matches."""
-    assert journal._SIGNED.sub(rb"\1\2\3\4" + REDACTED, text) == redacted(text)
+    assert secrets._SIGNED.sub(rb"\1\2\3\4\5" + REDACTED, text) == redacted(text)

@@ -10,6 +10,7 @@ from typing import Any
 from outlook_emulator import seed_folder
 from outlook_emulator.cli import connections, files, output, parsers, progress, request
 
+HOLDS = "it holds secrets: signatures in callback URLs, and the key of links in approval mails"
 _FILE_TYPE = "application/vnd.sqlite3"
 _COLUMNS: dict[str, Any] = {"NAME": "name", "CONNECTIONS": "connections"}
 
@@ -101,7 +102,7 @@ def export_sandbox(arguments: argparse.Namespace) -> int:
         return output.print_error(arguments, (status, content))
     files.write(arguments.file, content)
     if arguments.file != "-" and not arguments.json:
-        print(f"wrote sandbox {arguments.sandbox} to {arguments.file} ({output.count(len(content), 'byte')})")
+        print(f"wrote sandbox {arguments.sandbox} to {arguments.file} ({output.count(len(content), 'byte')}); {HOLDS}")
     return 0
 
 

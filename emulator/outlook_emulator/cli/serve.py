@@ -30,7 +30,7 @@ def setting_options(command: argparse.ArgumentParser) -> None:
 
 
 def _help(option: Setting) -> str:
-    default = "" if option.default == "" else f"default: {option.default}; "
+    default = "" if option.default in ("", None) else f"default: {option.default}; "
     return f"{option.help} ({default}${option.variable})"
 
 

@@ -6,9 +6,12 @@ An instant is also a position in the feed, since no two entries have the same in
 from __future__ import annotations
 
 from outlook_emulator.enums import ChangeAction, ItemKind
-from outlook_emulator.store import change_feed
+from outlook_emulator.store import change_feed, sandbox_state
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Change
+
+_START = "feed_start"
+"""The key of the instant of the newest entry that was deleted."""
 
 
 def append(
@@ -38,6 +41,9 @@ def append(
         at=db.last_change,
         before=before,
     )
+    db.appended += 1
+    if before is not None:
+        db.appended_bytes += len(before)
 
 
 def newest(db: Database) -> int:
@@ -45,6 +51,21 @@ def newest(db: Database) -> int:
     if db.last_change is None:
         db.last_change = change_feed.newest_at(db)
     return db.last_change
+
+
+def start(db: Database) -> int:
+    """The first position whose later entries are all there: 0, or the instant of the newest entry that was deleted."""
+    if db.feed_start is None:
+        db.feed_start = int(sandbox_state.get(db, _START) or 0)
+    return db.feed_start
+
+
+def forget(db: Database, number: int) -> None:
+    """Delete the entries up to a sequence number, but not all. Call it in a transaction."""
+    at = change_feed.delete(db, number)
+    sandbox_state.put(db, _START, str(at))
+    # Read again, as the transaction may fail.
+    db.feed_start = None
 
 
 def position(db: Database, now: int) -> int:

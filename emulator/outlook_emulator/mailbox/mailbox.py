@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from outlook_emulator.enums import Product
 from outlook_emulator.ids import IdKind, decode, encode
-from outlook_emulator.settings import MailboxSettings
+from outlook_emulator.settings import ONLY_HERE, CallbackHosts, MailboxSettings, Settings
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Owner
 
@@ -20,7 +20,8 @@ class Rules(MailboxSettings):
 
     Links in mails need `sandbox`, the name of the sandbox. `hides` decides by name whether an attachment is hidden,
     `undeliverable` by address whether mail comes back. `protects` hides the text of mails. `breaks_answer_page` shows
-    an error to whoever answers a question.
+    an error to whoever answers a question. `hosts_of_callbacks` are those that callbacks may go to. With
+    `repeats_keys`, the keys of links come from the sandbox's random generator, as everything else that is random.
     """
 
     sandbox: str = "default"
@@ -28,12 +29,19 @@ class Rules(MailboxSettings):
     undeliverable: Callable[[str], bool] | None = None
     protects: bool = False
     breaks_answer_page: bool = False
+    hosts_of_callbacks: CallbackHosts = ONLY_HERE
+    repeats_keys: bool = False
 
     @classmethod
-    def of(cls, settings: MailboxSettings, sandbox: str) -> Rules:
+    def of(cls, settings: Settings, sandbox: str) -> Rules:
         """The rules for the mailboxes of a sandbox."""
         values = {field.name: getattr(settings, field.name) for field in fields(MailboxSettings)}
-        return cls(**values, sandbox=sandbox)
+        return cls(
+            **values,
+            sandbox=sandbox,
+            hosts_of_callbacks=settings.hosts_of_callbacks,
+            repeats_keys=settings.random_seed is not None,
+        )
 
 
 class Caller(NamedTuple):

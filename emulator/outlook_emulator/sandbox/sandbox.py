@@ -357,7 +357,7 @@ class Sandbox:
 
     def _start_rng(self) -> None:
         # The seed includes the position in the change feed: a restarted sandbox must not issue the same ids again.
-        self.rng = Random(f"{self.settings.random_seed} {self.name} {changes.last(self.db)}")
+        self.rng = Random(f"{self.settings.seed_of_ids} {self.name} {changes.last(self.db)}")
 
 
 def _single_address(text: str, field: str) -> str:

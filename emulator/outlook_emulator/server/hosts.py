@@ -19,7 +19,10 @@ _CONTAINERS = (
     "host.testcontainers.internal",
 )
 """The names by which containers reach their machine. `.internal` is never a public name, so no page can own one."""
+_PRIVATE = (".internal", ".test", ".local", ".lan", ".home.arpa")
+"""Names that no page on the Internet can own: reserved ones, and those of local networks and clusters."""
 _EVERYWHERE = ("0.0.0.0", "::")
+_MOST_SEEN = 1000
 
 
 class Hosts:
@@ -27,9 +30,12 @@ class Hosts:
 
     A page can let its own name resolve to this machine, and then read and control a server there as its own. An address
     is no such name. Other machines cannot be told apart by names, and a server that they reach has an admin token.
+
+    `for_clients` accepts every name that no page on the Internet can own, too: clients call the connector by the names
+    of services, such as `outlook` or `outlook.test`.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, for_clients: bool = False) -> None:
         public = urlsplit(settings.public_url).hostname
         own = [
             *listed(settings.allowed_hosts),
@@ -37,18 +43,29 @@ class Hosts:
             settings.host,
             *([public] if public else []),
         ]
-        names = [name.lower() for name in (*_LOOPBACK, *_CONTAINERS, *own)]
+        names = [name.lower() for name in (*_LOOPBACK, *_CONTAINERS, *own, *(_PRIVATE if for_clients else ()))]
         self._names = frozenset(name for name in names if not name.startswith("."))
         self._suffixes = tuple(name for name in names if name.startswith("."))
         self._is_open = settings.host in _EVERYWHERE
+        self._for_clients = for_clients
+        # Most requests of a client have the same header, and reading an address takes longer than a look here.
+        self._served: set[tuple[str, str]] = set()
 
     def check(self, scope: Scope, host: str | None) -> None:
         """Raise MisdirectedRequest for a host name that is not the server's."""
-        if self._is_open or not host or not _is_loopback(scope):
+        if self._is_open or not host:
             return
-        name = host_name(host)
-        if name not in self._names and not name.endswith(self._suffixes) and not _is_address(name):
+        seen = ((scope.get("server") or ("",))[0], host)
+        if seen in self._served:
+            return
+        if _is_loopback(scope) and not self._is_own(host_name(host)):
             raise MisdirectedRequest(host)
+        if len(self._served) < _MOST_SEEN:
+            self._served.add(seen)
+
+    def _is_own(self, name: str) -> bool:
+        is_service = self._for_clients and "." not in name and name.isascii() and name.replace("-", "").isalnum()
+        return name in self._names or name.endswith(self._suffixes) or is_service or _is_address(name)
 
 
 def host_name(host: str) -> str:

@@ -44,6 +44,29 @@ def last_number(db: Database) -> int:
     return int(number)
 
 
+def first_number(db: Database) -> int:
+    """The sequence number of the oldest entry, 0 when there is none."""
+    (number,) = db.one(sql.FIRST_CHANGE, {})
+    return int(number)
+
+
+def number_before_bytes(db: Database, most: int) -> int:
+    """The sequence number of the newest entry that is not among the newest ones with `most` bytes of earlier states."""
+    size = 0
+    for number, length in db.execute(sql.CHANGE_SIZES, {}):
+        size += length
+        if size > most:
+            return int(number)
+    return 0
+
+
+def delete(db: Database, number: int) -> int:
+    """Delete the entries up to a sequence number; returns the instant of the last of them."""
+    (at,) = db.one(sql.CHANGE_UNTIL, {"seq": number})
+    db.execute(sql.DELETE_CHANGES, {"seq": number})
+    return int(at)
+
+
 def after_number(db: Database, number: int, top: int) -> list[Change]:
     """Up to `top` entries with a greater sequence number, oldest first."""
     return [Change._make(row) for row in db.all(sql.CHANGES, {"seq": number, "top": top})]

@@ -76,6 +76,10 @@ class Database:
         self._borrowed: RLock | None = None
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""
+        self.feed_start: int | None = None
+        """The instant before which the change feed has no entries; None until it is first read."""
+        self.appended = self.appended_bytes = 0
+        """Entries of the change feed, and bytes of earlier states in them, since the feed was last trimmed."""
         self.generation = 0
         """Incremented when the content is dropped or replaced; results from an earlier generation are invalid."""
         self.is_taken_over = False
@@ -162,7 +166,7 @@ class Database:
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""
         self.generation += 1
-        self.last_change = None
+        self.last_change = self.feed_start = None
         self.is_taken_over = False
         self._has_large = None
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
@@ -220,7 +224,7 @@ class Database:
             self._check_file()
         other._connection.backup(self._connection)
         self.generation += 1
-        self.last_change = None
+        self.last_change = self.feed_start = None
         self.is_taken_over = True
         self._has_large = None
 

@@ -5,7 +5,6 @@ Credentials are removed when an entry is read, so that no reader can reveal them
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -13,9 +12,8 @@ from typing import Final, Literal, NamedTuple
 
 from outlook_emulator.traffic.fault_plan import Break
 from outlook_emulator.traffic.journal_filter import EntryKind
+from outlook_emulator.traffic.secrets import RawHeaders, redacted, without_secrets
 
-RawHeaders = Sequence[tuple[bytes, bytes]]
-REDACTED = b"(redacted)"
 CauseKind = Literal["fault", "limit", "refusal", "warning"]
 Outcome = Literal["answered", "under way", "lost"] | Break
 """How a response left. `lost` is a response that could not be sent."""
@@ -26,28 +24,6 @@ NOT_KEPT: Final = 0
 """The id of an entry that is in no journal."""
 _REASONS = 10
 _LONGEST_REASON = 500
-_SECRETS = re.compile(rb"auth|cookie|token|secret|password|signature|api-?key|functions-key|subscription-key")
-"""Matches names of headers that hold credentials."""
-_SECRET = (
-    rb"(?:sig|code|token|(?:access|refresh|id)_token|validationtoken|client_secret|password"
-    rb"|api[-_]?key|subscription-key)"
-)
-# A URL may be in JSON, with its characters escaped, or be a value in the query of another URL.
-_SIGNED = re.compile(
-    rb"(?i)((?:\b|(?<=\\u0026))" + _SECRET + rb"(?:=|\\u003D))"
-    rb"(?:[^&\s\"'<>\\]|\\/|\\u(?!0026|0022|0027|003[CE])[0-9A-F]{4})+"
-    rb"|((?:\b|(?<=%26)|(?<=%3F))" + _SECRET + rb"%3D)(?:(?!%26)[^&\s\"'<>\\])+"
-    # A user name and password before a host; and JSON members whose names can only mean secrets.
-    rb"|(://[^/\s:@\"'<>]+:)[^/\s@\"'<>]+(?=@)"
-    rb"|(\"(?:sig|(?:access|refresh|id)_token|client_secret|password)\"\s*:\s*\")(?:[^\"\\]|\\.)+"
-)
-
-_HINTS = tuple(
-    name + delimiter
-    for name in (b"sig", b"code", b"token", b"secret", b"password", b"key")
-    for delimiter in (b"=", b'"', b"\\u003d", b"%3d")
-)
-"""One of these is in every text that `_SIGNED` matches because of a name, in lower case."""
 
 
 class Cause(NamedTuple):
@@ -79,7 +55,7 @@ class ExchangeEntry:
     `took` is in nanoseconds; `started` is a reading of the performance counter. `left` is the instant at which the
     response to a failed request was sent, by the sandbox's clock. `effected` says that the operation did its work,
     whatever the response; `outcome` says how the response left.
-    Bodies are cut at the journal's cap, sizes are the whole ones.
+    Bodies are cut at the journal's cap, sizes are the whole ones; `kept_bytes` is what the entry takes in memory.
     """
 
     # Not slots: an entry is made for every request, and most of it is as here until the answer is known, or for good.
@@ -94,6 +70,7 @@ class ExchangeEntry:
     outcome: Outcome = UNDER_WAY
     effected = False
     causes: tuple[Cause, ...] = ()
+    kept_bytes = 0
 
     def __init__(self, id: int, at: int, real: int) -> None:
         self.id, self.at, self.real = id, at, real
@@ -113,12 +90,12 @@ class ExchangeEntry:
     @property
     def request_headers(self) -> RawHeaders:
         """The request headers without credentials."""
-        return _without_secrets(self.raw_request_headers)
+        return without_secrets(self.raw_request_headers)
 
     @property
     def response_headers(self) -> RawHeaders:
         """The response headers without credentials."""
-        return _without_secrets(self.raw_response_headers)
+        return without_secrets(self.raw_response_headers)
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
@@ -151,6 +128,10 @@ class DeliveryEntry(NamedTuple):
     def kind(self) -> EntryKind:
         return "delivery"
 
+    @property
+    def kept_bytes(self) -> int:
+        return len(self.body) + len(self.url)
+
 
 class ImportEntry(NamedTuple):
     """An import of a file, or of a sample mailbox of which parts were left out.
@@ -173,6 +154,10 @@ class ImportEntry(NamedTuple):
     def kind(self) -> EntryKind:
         return "import"
 
+    @property
+    def kept_bytes(self) -> int:
+        return sum(map(len, self.reasons))
+
 
 Entry = ExchangeEntry | DeliveryEntry | ImportEntry
 
@@ -180,11 +165,12 @@ Entry = ExchangeEntry | DeliveryEntry | ImportEntry
 class Journal:
     """The entries of a sandbox, oldest first. Lives as long as the sandbox; a reset clears it.
 
-    `cap` is the number of entries to keep, 0 for none; `body_bytes` limits each body.
+    `cap` is the number of entries to keep, 0 for none; `body_bytes` limits each body, and `most_bytes` all bodies and
+    headers together, 0 for no limit.
     """
 
-    def __init__(self, cap: int, body_bytes: int) -> None:
-        self.body_bytes = body_bytes
+    def __init__(self, cap: int, body_bytes: int, most_bytes: int = 0) -> None:
+        self.body_bytes, self.most_bytes = body_bytes, most_bytes
         self._entries: deque[Entry] = deque(maxlen=cap)
         self._begin()
 
@@ -200,8 +186,16 @@ class Journal:
     def open(self, at: int, real: int) -> ExchangeEntry:
         """Start an entry. Readers see it before it is closed."""
         entry = ExchangeEntry(self._next(), at, real)
-        self._entries.append(entry)
+        self._append(entry)
         return entry
+
+    def weigh(self, entry: ExchangeEntry, size: int) -> None:
+        """Count the bytes that an open entry takes, and drop the oldest entries if all take too many."""
+        if entry.id > self._last - len(self._entries):
+            self._bytes += size - entry.kept_bytes
+            entry.kept_bytes = size
+            if self._bytes > self.most_bytes:
+                self._drop()
 
     def close(self, entry: ExchangeEntry, took: int, outcome: Outcome) -> None:
         """Finish an entry and count it, unless the journal was cleared in the meantime."""
@@ -227,10 +221,10 @@ class Journal:
         error: str | None,
     ) -> DeliveryEntry:
         """Record an attempt to deliver a callback."""
-        shown = redacted(url.encode()).decode()
+        shown = redacted(url)
         kept = body[: self.body_bytes]
         entry = DeliveryEntry(self._next(), at, real, callback, purpose, reference, shown, number, kept, status, error)
-        self._entries.append(entry)
+        self._append(entry)
         self.deliveries += 1
         return entry
 
@@ -240,7 +234,7 @@ class Journal:
         """Record an import; of `skipped`, the journal keeps the number and the first ten."""
         reasons = tuple(text[:_LONGEST_REASON] for text in skipped[:_REASONS])
         entry = ImportEntry(self._next(), at, real, connection, place, status, imported, len(skipped), reasons)
-        self._entries.append(entry)
+        self._append(entry)
         self.imports += 1
         return entry
 
@@ -292,6 +286,7 @@ class Journal:
         """Keep at most `cap` entries from now on, the newest."""
         # A new queue, as the length of a deque is fixed when it is made.
         self._entries = deque(self._entries, maxlen=cap)
+        self._bytes = sum(entry.kept_bytes for entry in self._entries)
 
     def clear(self) -> None:
         """Remove all entries, open ones included. Ids go on, so that no id is used twice."""
@@ -300,7 +295,7 @@ class Journal:
 
     def _begin(self, last: int = 0) -> None:
         self._last = self._cleared = last
-        self.deliveries = self.imports = 0
+        self.deliveries = self.imports = self._bytes = 0
         # A single key for each request, and no Counter: adding to a Counter takes twice as long.
         self._closed: defaultdict[tuple[str, int | str | None], int] = defaultdict(int)
         self.causes: Counter[tuple[str, str]] = Counter()
@@ -310,20 +305,20 @@ class Journal:
         """The number of entries since the journal was cleared."""
         return self._last - self._cleared
 
+    def _append(self, entry: Entry) -> None:
+        entries = self._entries
+        if len(entries) == entries.maxlen and entries:
+            self._bytes -= entries[0].kept_bytes
+        entries.append(entry)
+        if kept_bytes := entry.kept_bytes:
+            self._bytes += kept_bytes
+            self._drop()
+
+    def _drop(self) -> None:
+        """Drop the oldest entries, but not the newest one, until the others take no more than they may."""
+        while self._bytes > self.most_bytes > 0 and len(self._entries) > 1:
+            self._bytes -= self._entries.popleft().kept_bytes
+
     def _next(self) -> int:
         self._last += 1
         return self._last
-
-
-def _without_secrets(headers: RawHeaders) -> RawHeaders:
-    """Headers with credentials redacted; names must be in lower case."""
-    return [(name, REDACTED if _SECRETS.search(name) else value) for name, value in headers]
-
-
-def redacted(text: bytes) -> bytes:
-    """A query, a URL or a body with the signatures, codes and passwords in its URLs redacted."""
-    lowered = text.lower()
-    # A look for a fixed text takes a hundredth of the time of the expression, and most texts hold no secret.
-    if (b"://" in text and b"@" in text) or any(hint in lowered for hint in _HINTS):
-        return _SIGNED.sub(rb"\1\2\3\4" + REDACTED, text)
-    return text

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, Cause, Entry, ExchangeEntry, ImportEntry, redacted
+from outlook_emulator.traffic.journal import ANSWERED, UNDER_WAY, Cause, Entry, ExchangeEntry, ImportEntry
+from outlook_emulator.traffic.secrets import redacted
 
 REQUESTS = logging.getLogger("outlook_emulator.requests")
 """Has a record for each request and each attempt of a callback, at the level INFO. The one argument is a `Line`."""

@@ -36,7 +36,7 @@ class Traffic:
         self._settings = settings
         self.faults = Rulebook()
         self.limiter = Limiter(settings)
-        self.journal = Journal(settings.journal_entries, settings.journal_body_bytes)
+        self.journal = Journal(settings.journal_entries, settings.journal_body_bytes, settings.journal_bytes)
         self.waits = Waits()
         self.observer: Observer | None = None
         self.followers: list[Callable[[], None]] = []

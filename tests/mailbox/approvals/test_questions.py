@@ -200,14 +200,16 @@ def test_first_click_answers(office: Office) -> None:
     assert [("answer", subscription["id"], CALLBACK, body, "application/json")] == office.journal()
 
 
-def test_two_runs_make_the_same_links() -> None:
-    """Two runs create the same ids, keys and links."""
+@pytest.mark.parametrize(("settings", "is_same"), [({}, False), ({"random_seed": 4365}, True)])
+def test_two_runs_make_the_same_links(settings: dict[str, Any], is_same: bool) -> None:
+    """Two runs create the same ids, but the same keys and links only if the user fixed the seed."""
     runs = []
-    for office in (Office(), Office()):
+    for office in (Office(**settings), Office(**settings)):
         runs.append((office.ask().json()["id"], office.links()))
         office.close()
 
-    assert runs[0] == runs[1]
+    assert runs[0][0] == runs[1][0]
+    assert is_same == (runs[0][1] == runs[1][1])
 
 
 def test_links_survive_a_restart(tmp_path: Path) -> None:

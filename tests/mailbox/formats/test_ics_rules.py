@@ -135,6 +135,14 @@ def parts(text: str) -> dict[str, list[str]]:
         ("FREQ=YEARLY;BYDAY=TH", Rule(WEEKLY, NEW_YEAR, days_of_week=(THURSDAY,), first_day_of_week=MONDAY)),
         ("FREQ=YEARLY;BYMONTHDAY=5", Rule(MONTHLY_DAY, NEW_YEAR, day_of_month=5)),
         ("FREQ=YEARLY;BYMONTH=1,7;BYMONTHDAY=5", Rule(MONTHLY_DAY, NEW_YEAR, 6, day_of_month=5)),
+        (
+            "FREQ=YEARLY;BYDAY=MO;BYMONTHDAY=15,16,17,18,19,20,21",
+            Rule(MONTHLY_WEEKDAY, NEW_YEAR, days_of_week=(MONDAY,), index=THIRD),
+        ),
+        (
+            "FREQ=YEARLY;BYDAY=MO,TU;BYSETPOS=-1",
+            Rule(YEARLY_WEEKDAY, NEW_YEAR, month=12, days_of_week=(MONDAY, TUESDAY), index=LAST),
+        ),
         ("FREQ=YEARLY;BYMONTH=1,4,7,10", Rule(MONTHLY_DAY, NEW_YEAR, 3, day_of_month=1)),
         ("FREQ=YEARLY;BYYEARDAY=32", Rule(YEARLY_DAY, NEW_YEAR, month=2, day_of_month=1)),
         ("FREQ=YEARLY;BYYEARDAY=-1", Rule(YEARLY_DAY, NEW_YEAR, month=12, day_of_month=31)),
@@ -196,6 +204,9 @@ def test_rule_of(text: str, expected: Rule) -> None:
         "FREQ=YEARLY;BYDAY=5MO",
         "FREQ=YEARLY;BYYEARDAY=60",
         "FREQ=YEARLY;BYMONTH=1,6;BYMONTHDAY=5",
+        "FREQ=YEARLY;BYMONTH=1,7;BYMONTHDAY=5;BYSETPOS=1",
+        "FREQ=YEARLY;BYMONTH=1,7;BYDAY=1MO;BYSETPOS=1",
+        "FREQ=YEARLY;INTERVAL=2;BYDAY=MO;BYMONTHDAY=1,2,3,4,5,6,7",
         "FREQ=YEARLY;BYMONTH=11;BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8",
         "FREQ=MONTHLY;BYMONTH=1,2;BYMONTHDAY=5",
         "FREQ=MONTHLY;RSCALE=CHINESE;BYMONTHDAY=5",
@@ -209,6 +220,15 @@ def test_no_outlook_pattern(text: str) -> None:
         rule_of(parts(text), NEW_YEAR, None)
 
     assert len(error.value.message) < 200
+
+
+@pytest.mark.parametrize("months", ["3,5,7,9,11", "6,7,8,9,10,11,12"])
+def test_months_of_a_part_of_the_year(months: str) -> None:
+    """Months at equal distances that leave out a part of the year are no interval."""
+    start = date(2026, int(months[0]), 1)
+
+    with pytest.raises(InvalidRequest, match="BYMONTH"):
+        rule_of(parts(f"FREQ=YEARLY;BYMONTH={months}"), start, None)
 
 
 @pytest.mark.parametrize(
@@ -231,10 +251,10 @@ part_values = (
 @pytest.mark.slow
 @UNHURRIED
 @given(st.dictionaries(st.sampled_from(part_names), st.lists(part_values, max_size=4)), st.dates())
-def test_any_parts(given_parts: dict[str, list[Any]], start: date) -> None:
+def test_any_parts(some_parts: dict[str, list[Any]], start: date) -> None:
     """Any RRULE parts are either read or raise InvalidRequest."""
     try:
-        normalized = normalize(rule_of(given_parts, start, None))
+        normalized = normalize(rule_of(some_parts, start, None))
     except InvalidRequest:
         return
     assert normalize(rule_of(parts_of(normalized), normalized.start, normalized.until)) == normalized

@@ -334,10 +334,11 @@ def test_the_sdk_reports_a_missing_mail(alice: Connection) -> None:
         ("latin.txt", "grüße\n".encode("latin-1"), "text/plain; charset=iso-8859-1"),
         ("data.unknown", bytes(range(256)), "application/octet-stream; charset=iso-8859-1"),
         ("empty.pdf", b"", "application/pdf"),
+        ("page.html", b"<script>alert(1)</script>", "text/html"),
     ],
 )
 def test_get_attachment(alice: Connection, bob: Connection, name: str, content: bytes, content_type: str) -> None:
-    """An attachment's bytes and content type are returned as sent, also to the SDK."""
+    """An attachment's bytes and content type are returned as sent, also to the SDK. A browser never shows HTML."""
     file = ClientSendAttachment(name=name, content_bytes=base64.b64encode(content).decode())
     alice.sdk(
         "send_email_async", ClientSendHtmlMessage(to=bob.address, subject="File", body="Here", attachments=[file])
@@ -349,6 +350,7 @@ def test_get_attachment(alice: Connection, bob: Connection, name: str, content: 
     assert content == bob.sdk("get_attachment_async", mail["Id"], id) == answer.content
     assert (answer.status_code, answer.headers["content-type"]) == (200, content_type)
     assert answer.headers["content-length"] == str(len(content))
+    assert answer.headers.get("content-disposition") == ("attachment" if "html" in content_type else None)
 
 
 def test_an_attachment_follows_its_mail(alice: Connection) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.settings import CallbackHosts
 from tests.conftest import Connection, Sandbox
 from tests.stub import Stub
 
@@ -419,7 +420,7 @@ def test_pokes_that_wait_are_one(sandbox: Sandbox, alice: Connection, listener: 
 def test_a_url_that_cannot_be_called(url: str) -> None:
     """A URL that cannot be called, or whose host is ambiguous, is rejected at once."""
     with pytest.raises(InvalidRequest, match="absolute"):
-        callbacks.check_url(url, "NotificationUrl", frozenset("*"))
+        callbacks.check_url(url, "NotificationUrl", CallbackHosts(frozenset("*")))
 
 
 @pytest.mark.parametrize(
@@ -436,7 +437,7 @@ def test_a_url_that_cannot_be_called(url: str) -> None:
 )
 def test_a_url_that_can_be_called(url: str) -> None:
     """For every accepted URL, the HTTP client parses the same host."""
-    callbacks.check_url(url, "NotificationUrl", frozenset("*"))
+    callbacks.check_url(url, "NotificationUrl", CallbackHosts(frozenset("*")))
 
     assert httpx.URL(url).raw_host.decode() == (urlsplit(url).hostname or "")
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from outlook_emulator.traffic.journal import redacted
+from outlook_emulator.traffic.secrets import redacted
 from tests.conftest import Connection, Sandbox, Server
 from tests.stub import Stub
 

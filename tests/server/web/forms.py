@@ -73,10 +73,10 @@ class Visitor:
         assert response.status_code == status, text_of(response.text)
         return response
 
-    def refusal(self, path: str, action: str, **fields: Any) -> str:
+    def refusal(self, path: str, action: str, files: Any = None, **fields: Any) -> str:
         """The error that a page shows at a form that was refused."""
         form = next(form for form in PageReader(self.get(path)).forms if form.fields.get("action") == action)
-        response = self.http.post(form.action, data=form.fields | fields)
+        response = self.http.post(form.action, data=form.fields | fields, files=files)
         assert response.status_code >= 400, response.text
         problem = re.search(r'<p class="problem" role="alert">(.*?)</p>', response.text, re.DOTALL)
         assert problem is not None, text_of(response.text)

@@ -261,6 +261,7 @@ def test_create_in_a_zone_without_an_outlook_name(alice: Connection, web: Visito
     [
         ({"start": "soon"}, "start"),
         ({"end": "2026-03-04T09:00"}, "End"),
+        ({"end": "9999-12-31T23:59", "allDay": "yes"}, "must be in the years 1602 to 4498"),
         ({"required": "nobody"}, "Recipient 'nobody'"),
         ({"recurrence": "Daily", "count": "many"}, "count"),
     ],

@@ -169,6 +169,24 @@ def test_views(alice: Connection, web: Visitor, view: str, shown: str) -> None:
     assert shown in text
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        pytest.param(b"X-Unit: =?utf-8?b?a?=", "X-Unit", id="an encoded word without content"),
+        pytest.param(b"a fold that lost its blank", "From carol@example.org", id="a line that is no header"),
+        pytest.param(b"X-Unit: =?x-sjis?b?g2WDWINn?=", "X-Unit テスト", id="a charset of browsers"),
+        pytest.param("X-Unit: Blüe".encode("latin-1"), "X-Unit Blüe", id="no encoded word"),
+    ],
+)
+def test_odd_headers(alice: Connection, web: Visitor, line: bytes, shown: str) -> None:
+    """The headers of a mail are read as those of a delivered mail are, and an odd line hides no other."""
+    mail = alice.deliver(b"From: carol@example.org\r\n" + line + b"\r\nX-After: still here\r\n\r\nHi\r\n")
+    text = web.text(f"{message_url(alice, mail['Id'])}?view=headers")
+
+    assert "X-After still here" in text
+    assert shown in text
+
+
 def test_plain_text_has_no_html(alice: Connection, web: Visitor) -> None:
     """A mail in plain text is shown as text, and has no HTML."""
     mail = alice.deliver(text="if a <b>")
@@ -188,7 +206,7 @@ def test_answer_of_the_connector(alice: Connection, web: Visitor) -> None:
     page = unescape(web.get(url))
 
     assert all(f'"{name}": ' in page for name in body)
-    assert f"curl -H 'Authorization: Bearer TOKEN' {alice.http.base_url}Mail/{mail['Id']}" in page
+    assert f"'{alice.http.base_url}Mail/{mail['Id']}'" in page
     assert '"ContentBytes": null' in page
     assert '"ContentBytes": "QUJD"' in web.get(link(page, "With the content of the attachments")).replace("&#34;", '"')
 
@@ -313,3 +331,13 @@ def test_deliver_files(alice: Connection, web: Visitor) -> None:
     assert web.send(list_url(alice), "import", files=[plain, latin]).headers["location"].endswith("/mail")
     assert 3 == len(alice.mails())
     assert "'mails' must be a file at least." == web.refusal(list_url(alice), "import")
+
+
+def test_a_file_that_is_no_mail_stops_no_other(alice: Connection, web: Visitor) -> None:
+    """Of several files those with mails arrive, and the page names the others."""
+    plain = ("mails", ("plain.eml", (EML / "plain.eml").read_bytes(), "message/rfc822"))
+    note = ("mails", ("note.eml", b"no mail", "message/rfc822"))
+    html = web.send(list_url(alice), "import", 400, files=[note, plain]).text
+
+    assert "Delivered 1 of 2 files. note.eml: The content is not a mail" in text_of(html)
+    assert 1 == len(alice.mails())

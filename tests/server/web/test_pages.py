@@ -48,6 +48,22 @@ def test_links_lead_somewhere(stage: Stage, page: Page) -> None:
     assert {} == {link: status for link in links if (status := http.get(link).status_code) != 200}
 
 
+@pytest.mark.parametrize("page", [page for page in SHOWN if page.actions], ids=name_of)
+def test_forms_take_any_value(stage: Stage, page: Page) -> None:
+    """Whatever the fields of a form hold, its page either does what it asks for or refuses it with a reason."""
+    http, url = stage.sandbox.server.http, stage.url(page)
+    token = PageReader(http.get(stage.base()).text).forms[0].fields["form_token"]
+    names = re.findall(r'<(?:input|textarea|select)[^>]* name="([^"]+)"', http.get(url).text)
+
+    answers = {
+        (action, value): http.post(url, data={**dict.fromkeys(names, value), "action": action, "form_token": token})
+        for action in page.actions
+        for value in ("", "9" * 30, "ä", "a\0/b", "9999-12-31T23:59", "inf")
+    }
+
+    assert {} == {sent: answer.status_code for sent, answer in answers.items() if answer.status_code >= 500}
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page.nav], ids=name_of)
 def test_navigation_needs_no_item(page: Page) -> None:
     """A page in the navigation needs no more than a sandbox and a mailbox."""

@@ -74,6 +74,8 @@ def test_rule_with_many_options(sandbox: Sandbox, web: Visitor) -> None:
         ({"effect.fault": "nothing"}, "faults[0]: There is no fault 'nothing'."),
         ({"effect.status": "1000"}, "faults[0]: 'status' must be from 200 to 599, not 1000."),
         ({"effect.fault": "throttled", "when.probability": "2"}, "'probability' must be above 0 and at most 1."),
+        ({"effect.fault": "throttled", "when.times": "9" * 30}, "faults[0].when.times' is invalid"),
+        ({"effect.fault": "throttled", "when.times": "inf"}, "faults[0].when.times' is invalid"),
         ({"effect.fault": "throttled", "name": "two words"}, "faults[0]: 'name' must be"),
     ],
 )
@@ -123,7 +125,7 @@ def test_limits(alice: Connection, web: Visitor) -> None:
     assert f"{alice.id} 1 of 1 0" in web.text("limits")
 
 
-@pytest.mark.parametrize("value", ["-1", "many", "1.5"])
+@pytest.mark.parametrize("value", ["-1", "many", "1.5", "9" * 30, "9" * 5000])
 def test_refused_limit(web: Visitor, value: str) -> None:
     """A limit that the admin API refuses is refused with its text."""
     assert "must be a whole number from 0 to" in web.refusal("limits", "change", calls=value)
@@ -272,6 +274,19 @@ def test_export(alice: Connection, web: Visitor) -> None:
 
     assert response.content.startswith(b"SQLite format 3")
     assert f'filename="{alice.sandbox.name}.sqlite"' in response.headers["content-disposition"]
+
+
+def test_import(alice: Connection, web: Visitor) -> None:
+    """An exported file takes the place of what the sandbox holds; another file is refused with the reason."""
+    alice.deliver(subject="Kept")
+    file = web.http.get(f"{web.base}export.sqlite").content
+    alice.deliver(subject="Later")
+    sent = web.send("snapshots", "import", files={"file": ("a.sqlite", file, "application/vnd.sqlite3")})
+
+    assert ["Kept"] == [mail["Subject"] for mail in alice.mails()]
+    assert web.base == sent.headers["location"]
+    refused = web.refusal("snapshots", "import", files={"file": ("a.sqlite", b"SQLite", "application/vnd.sqlite3")})
+    assert "The file cannot be imported: it is not an SQLite database." == refused
 
 
 # Coverage

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -20,12 +21,13 @@ from azure.connectors.sdk.trigger_payload import TriggerCallbackPayload
 from outlook_emulator import serving
 from outlook_emulator.clock import SystemClock, VirtualClock
 from outlook_emulator.enums import CallbackKind
+from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.server.webhooks import push_triggers
+from outlook_emulator.server.webhooks import http_callback, push_triggers
 from outlook_emulator.server.webhooks.delivery import CallbackDelivery
 from outlook_emulator.server.webhooks.webhooks import Webhooks
-from outlook_emulator.settings import Settings
+from outlook_emulator.settings import CallbackHosts, Settings
 from tests.conftest import Connection, Sandbox
 from tests.stub import Stub
 
@@ -363,6 +365,88 @@ def test_a_restart_with_fewer_hosts(tmp_path: Path) -> None:
     assert ("failed", 1, None) == pick(entry, "state", "attempts", "lastStatus")
     assert "'example.org'" in entry["lastError"]
     assert "callback_hosts" in entry["lastError"]
+
+
+# A server that other machines reach
+
+
+OPEN: dict[str, Any] = {"host": "0.0.0.0", "admin_token": "secret"}
+HERE = ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]"]
+
+
+@pytest.mark.parametrize(
+    "host", [*HERE, "0.0.0.0", "[::]", "169.254.169.254", "[fe80::1]", "x.localhost", "LOCALHOST."]
+)
+def test_an_open_server_does_not_call_its_machine(host: str) -> None:
+    """Whoever reaches the server must not reach services of its machine through it, whatever the address looks like."""
+    for hosts in ("", "*", "example.org"):
+        allowed = Settings(host="0.0.0.0", callback_hosts=hosts).hosts_of_callbacks
+        with pytest.raises(InvalidField, match="callback_hosts"):
+            callbacks.check_url(f"http://{host}:8080/x", "url", allowed)
+
+
+@pytest.mark.parametrize("host", ["2130706433", "127.1", "0177.0.0.1", "[::1%25lo]"])
+def test_other_spellings_of_addresses_are_no_hosts(host: str) -> None:
+    """An address in a form that only some resolvers read is refused everywhere."""
+    with pytest.raises(InvalidField, match="absolute"):
+        callbacks.check_url(f"http://{host}/x", "url", CallbackHosts(frozenset("*")))
+
+
+@pytest.mark.parametrize("host", ["0x7f000001", "localhost.localdomain"])
+def test_a_name_that_leads_to_this_machine(host: str, listener: Stub) -> None:
+    """With any host allowed, the address behind a name decides; the callback fails without a connection."""
+    port = urlsplit(listener.url).port
+    with running(Settings(**OPEN, callback_hosts="*"), VirtualClock(START)) as http:
+        body = {"NotificationUrl": f"http://{host}:{port}/x"}
+        subscribed = http.post(f"/apim/outlook/alice{MAIL}", json=body)
+        http.headers["Authorization"] = "Bearer secret"
+        http.post(f"{SANDBOX}/connections/alice/deliver", json={"from": "x@example.org"})
+        (entry,) = journal(http)
+
+    assert 201 == subscribed.status_code
+    assert (entry["state"], entry["lastStatus"], listener.requests) == ("pending", None, [])
+    # Where the system has no such name, there is nothing to connect to either.
+    assert "this machine" in entry["lastError"] or "gaierror" in entry["lastError"]
+
+
+def test_an_open_server_calls_what_the_setting_names(listener: Stub) -> None:
+    """This machine can be named, and a name may lead elsewhere; the request has the name, not the address."""
+    port = urlsplit(listener.url).port
+    with running(Settings(**OPEN, callback_hosts="127.0.0.1"), VirtualClock(START)) as http:
+        http.post(f"/apim/outlook/alice{MAIL}", json={"NotificationUrl": f"http://127.0.0.1:{port}/x"})
+        http.headers["Authorization"] = "Bearer secret"
+        http.post(f"{SANDBOX}/connections/alice/deliver", json={"from": "x@example.org"})
+        (entry,) = journal(http)
+
+    assert "done" == entry["state"]
+    assert 1 == len(listener.requests)
+
+
+def test_a_call_to_the_address_behind_a_name(listener: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address that was looked at is the one that is called, with the name in the header Host."""
+    monkeypatch.setattr(http_callback, "leads_here", lambda host: False)
+    url = f"http://localhost:{urlsplit(listener.url).port}/x?a=1"
+
+    outcome = asyncio.run(http_callback.post(url, b"{}", {}, 5, away=True))
+
+    assert outcome.status == 200, outcome
+    assert urlsplit(url).netloc == listener.requests[0].headers["host"]
+    assert "/x?a=1" == listener.requests[0].path
+
+
+def test_secrets_are_not_shown(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
+    """Lists of callbacks, subscriptions and triggers show no signature; the callback itself has it."""
+    url = f"{listener.url}/x?sig=s3cret&a=1"
+    alice.post(MAIL, {"NotificationUrl": url})
+    assert put(alice, trigger(url)).status_code == 201
+    alice.deliver()
+    made = sandbox.made_callbacks()
+    path = f"/connections/{alice.id}"
+    lists = [made, *(alice.api.get(f"{path}/{name}").json() for name in ("subscriptions", "triggerConfigs"))]
+
+    assert 2 == len(made) == len(listener.requests)
+    assert all("s3cret" in request.path for request in listener.requests)
+    assert all("/x?sig=(redacted)&a=1" in str(shown) and "s3cret" not in str(shown) for shown in lists)
 
 
 def redirect(folder: Path, url: str) -> None:

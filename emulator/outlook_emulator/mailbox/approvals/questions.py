@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
@@ -30,6 +31,7 @@ ContentOf = Callable[[str], callbacks.Content]
 _LONGEST_OPTION = 255
 ANSWER_PATH = "/apim/outlook/RecordResponse"
 _KEY = "answer_key"
+_KEY_BYTES = 32
 
 
 class Outcome(Enum):
@@ -187,7 +189,8 @@ def _ensure_key(mailbox: Mailbox) -> bytes:
     key = _key(mailbox)
     if key is None:
         # Kept in the sandbox: links stay valid when a server restarts on its file, and no other sandbox accepts them.
-        key = mailbox.rng.randbytes(32)
+        # From the system, since whoever sees enough ids of the sandbox's own generator can compute what it gives next.
+        key = mailbox.rng.randbytes(_KEY_BYTES) if mailbox.rules.repeats_keys else secrets.token_bytes(_KEY_BYTES)
         sandbox_state.put(mailbox.db, _KEY, key.hex())
     return key
 

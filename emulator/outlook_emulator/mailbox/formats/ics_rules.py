@@ -123,12 +123,20 @@ def _to_days(parts: dict[str, list[str]]) -> None:
 def _to_position(parts: dict[str, list[str]]) -> None:
     """The Tuesday from the 8th to the 14th is the second one."""
     days = parts.get("BYMONTHDAY", [])
-    if len(days) == 7 and len(parts.get("BYDAY", ())) == 1 and all(day.isdigit() for day in days):
+    is_in_each_month = parts["FREQ"] == ["YEARLY"] and "BYMONTH" not in parts
+    if (
+        len(days) == 7
+        and len(parts.get("BYDAY", ())) == 1
+        and all(day.isdigit() for day in days)
+        and (_is_every(parts) or not is_in_each_month)
+    ):
         first, *rest = sorted(int(day) for day in days)
         if first in (1, 8, 15, 22) and rest == list(range(first + 1, first + 7)) and parts["BYDAY"][0] in _DAYS:
             parts["BYDAY"] = [f"{first // 7 + 1}{parts['BYDAY'][0]}"]
             del parts["BYMONTHDAY"]
-    if len(parts.get("BYDAY", ())) == 1 and parts["BYDAY"][0] not in _DAYS:
+            if is_in_each_month:
+                parts["FREQ"] = ["MONTHLY"]
+    if len(parts.get("BYDAY", ())) == 1 and parts["BYDAY"][0] not in _DAYS and len(parts.get("BYMONTH", ())) < 2:
         # Of a single day, the first and the last are the day itself.
         _drop(parts, "BYSETPOS", {"1", "-1"})
 
@@ -144,11 +152,12 @@ def _to_month(parts: dict[str, list[str]]) -> None:
             day = date(2001, 1, 1) + timedelta(days=number - 1 if number > 0 else 365 + number)
             del parts["BYYEARDAY"]
             parts |= {"BYMONTH": [str(day.month)], "BYMONTHDAY": [str(day.day)]}
-    elif len(parts.get("BYDAY", ())) == 1 and "BYWEEKNO" not in parts and "BYYEARDAY" not in parts:
-        match = _DAY_ENTRY.fullmatch(parts["BYDAY"][0])
-        position = int(match[1]) if match and match[1] else None
-        if position is not None and (1 <= position <= 4 or position == -1):
-            parts["BYMONTH"] = ["12" if position == -1 else "1"]
+    elif "BYDAY" in parts and "BYWEEKNO" not in parts and "BYYEARDAY" not in parts:
+        # A position counts through the whole year. The first four and the last are always in the same month.
+        match = _DAY_ENTRY.fullmatch(parts["BYDAY"][0]) if len(parts["BYDAY"]) == 1 else None
+        position = parts.get("BYSETPOS", [match[1] if match else None])
+        if position[0] is not None and position[0].lstrip("+") in ("1", "2", "3", "4", "-1"):
+            parts["BYMONTH"] = ["12" if position == ["-1"] else "1"]
 
 
 def _to_weeks(parts: dict[str, list[str]]) -> None:
@@ -176,12 +185,14 @@ def _without_months(parts: dict[str, list[str]], start: date) -> None:
 
 def _to_months(parts: dict[str, list[str]], start: date) -> None:
     """Every year in months that follow each other at equal distances."""
-    if parts["FREQ"] != ["YEARLY"] or not _is_every(parts):
+    # BYSETPOS counts the days of all months of a year together.
+    if parts["FREQ"] != ["YEARLY"] or not _is_every(parts) or "BYSETPOS" in parts:
         return
     if "BYMONTH" in parts:
         months = sorted(set(_numbers(parts, "BYMONTH")))
-        distance = 12 // len(months)
-        if len(months) > 1 and start.month in months and months == list(range(months[0], 13, distance)):
+        distance, rest = divmod(12, len(months))
+        is_even = not rest and months == list(range(months[0], 13, distance))
+        if len(months) > 1 and start.month in months and is_even:
             parts |= {"FREQ": ["MONTHLY"], "INTERVAL": [str(distance)]}
             del parts["BYMONTH"]
     elif "BYMONTHDAY" in parts and not any(name.startswith("BY") for name in parts.keys() - {"BYMONTHDAY"}):

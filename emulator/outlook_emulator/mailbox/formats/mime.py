@@ -16,14 +16,13 @@ from outlook_emulator.mailbox.formats.mime_headers import (
     read_date,
     read_headers,
     read_ids,
-    read_text,
 )
 from outlook_emulator.mailbox.formats.mime_limits import MAX_ADDRESSES
 from outlook_emulator.mailbox.formats.mime_parts import Part, is_broken, parse_parts
 from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem
 from outlook_emulator.mailbox.message import DEFAULT_IMPORTANCE, Address, Attachment, Mail
 
-__all__ = ["is_broken", "parse", "parse_lenient", "read_addresses"]
+__all__ = ["headers_of", "is_broken", "parse", "parse_lenient", "read_addresses"]
 
 # A text needs one of these headers to count as a mail; other texts have `name:` lines too.
 _MAIL_FIELDS = frozenset(
@@ -83,6 +82,12 @@ def parse_lenient(raw: bytes) -> Parsed[Mail]:
     return Parsed([_mail(raw, root)], _skipped(raw, data, root))
 
 
+def headers_of(raw: bytes) -> list[tuple[str, str]]:
+    """The names and decoded values of all headers of a mail, in their order. Raises TooMuchContent."""
+    headers = read_headers(_without_mark(raw), 0)
+    return headers.decoded(headers.fields)
+
+
 def _without_mark(raw: bytes) -> bytes:
     # A byte order mark or a blank line at the front would make all headers part of the body.
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -112,11 +117,7 @@ def _mail(raw: bytes, root: Part) -> Mail:
         message_id=next(iter(read_ids(headers.value("message-id"))), None),
         in_reply_to=next(iter(read_ids(headers.value("in-reply-to"))), None),
         references=read_ids(headers.value("references")),
-        headers=tuple(
-            (field.name, read_text(header_text(field.value)))
-            for field in headers.fields
-            if not is_own_header(field.name)
-        ),
+        headers=tuple(headers.decoded([field for field in headers.fields if not is_own_header(field.name)])),
         attachments=tuple(attached),
         is_encrypted=root.content_type == "multipart/encrypted" or any(map(_is_encrypted, content.attached)),
         raw=raw,

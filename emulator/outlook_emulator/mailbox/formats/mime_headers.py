@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -63,12 +63,19 @@ class Headers(NamedTuple):
 
     def values(self, name: str) -> Iterator[str]:
         """The values of all headers with this name, which is in lower case."""
+        return self._texts(field for field in self.fields if field.name.lower() == name)
+
+    def decoded(self, fields: Sequence[Field]) -> list[tuple[str, str]]:
+        """The names and the decoded values of some of the headers."""
+        texts = self._texts(fields)
+        return [(field.name, read_text(text)) for field, text in zip(fields, texts, strict=True)]
+
+    def _texts(self, fields: Iterable[Field]) -> Iterator[str]:
         charset = None
-        for field in self.fields:
-            if field.name.lower() == name:
-                if charset is None and not field.value.isascii():
-                    charset = self._charset()
-                yield header_text(field.value, charset)
+        for field in fields:
+            if charset is None and not field.value.isascii():
+                charset = self._charset()
+            yield header_text(field.value, charset)
 
     def value(self, name: str) -> str:
         """The value of the first header with this name, decoded; empty if there is none."""

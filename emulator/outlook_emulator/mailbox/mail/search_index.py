@@ -25,7 +25,7 @@ def update(db: Database) -> Sliced[None]:
     count = 0
     while not is_current(db):
         with db.transaction():
-            count += _index_next(db)
+            count += index_next(db)
         yield None
     if count > _MANY:
         # Many small pieces slow down every later search.
@@ -48,7 +48,7 @@ def _indexed(db: Database) -> int:
     return int(text) if text else 0
 
 
-def _index_next(db: Database) -> int:
+def index_next(db: Database) -> int:
     """Index the messages of the next changes; returns their number."""
     indexed, newest = _indexed(db), changes.last(db)
     changed = search.changed_messages(db, indexed, _AT_ONCE)

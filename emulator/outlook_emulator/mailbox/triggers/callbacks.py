@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ import orjson
 from outlook_emulator.enums import CallbackKind, CallbackState
 from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.settings import CallbackHosts
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Callback
@@ -27,23 +28,46 @@ _LONGEST_HOST = 253
 _HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
 _DIGITS = re.compile(r"[0-9.]+")
 _RETRIED = frozenset({408, 429})
+_WITH_IPV4 = (bytes(12), bytes(10) + b"\xff\xff", b"\0\x64\xff\x9b" + bytes(8))
+"""How IPv6 addresses start that end with one of IPv4: compatible, mapped, and translated ones."""
 
 
-def check_url(text: str, field: str, allowed: frozenset[str]) -> None:
+def check_url(text: str, field: str, allowed: CallbackHosts) -> None:
     """Raise InvalidField unless a text is an absolute http(s) URL without a credential, to an `allowed` host.
 
-    Loopback hosts are always allowed, `*` allows all hosts.
+    A name may still lead to this machine; see `must_lead_away`.
     """
     host = _host(text)
     if host is None:
         shown = text[:200]
         raise InvalidField(field, f"must be an absolute http or https URL without a credential, not '{shown}'.")
-    if "*" not in allowed and host not in allowed and not _is_loopback(host):
+    if host in allowed.names or (allowed.here and _is_loopback(host)):
+        return
+    if "*" not in allowed.names or (not allowed.here and leads_here(host)):
+        own = "this machine and to " if allowed.here else ""
         raise InvalidField(
             field,
-            f"leads to the host '{host[:200]}', but callbacks are only sent to this machine and to the hosts in the"
-            " setting callback_hosts.",
+            f"leads to the host '{host[:200]}', but callbacks are only sent to {own}the hosts in the setting"
+            " callback_hosts.",
         )
+
+
+def must_lead_away(url: str, allowed: CallbackHosts) -> bool:
+    """Whether the name in an allowed URL must not resolve to this machine: the setting does not name it."""
+    return not allowed.here and _host(url) not in allowed.names
+
+
+def leads_here(host: str) -> bool:
+    """Whether a name or an address means this machine or what only this machine reaches."""
+    try:
+        address: IPv4Address | IPv6Address = ip_address(host)
+    except ValueError:
+        return host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")
+    if isinstance(address, IPv6Address) and address.packed[:12] in _WITH_IPV4:
+        # `::` and `::1` have such a start, too, and mean what they say.
+        last = IPv4Address(address.packed[12:])
+        address = address if int(last) < 2 else last
+    return address.is_loopback or address.is_unspecified or address.is_link_local
 
 
 class Content(NamedTuple):

@@ -23,7 +23,7 @@ from outlook_emulator.mailbox.calendar.events import key_in_filter
 from outlook_emulator.mailbox.calendar.occurrences import wire_id
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.mailbox.triggers.mail_triggers import Poll, check_instant, newest
+from outlook_emulator.mailbox.triggers.mail_triggers import Poll, check_position, newest
 from outlook_emulator.odata import Vocabulary
 from outlook_emulator.slices import Sliced
 from outlook_emulator.store import calendar as calendar_store
@@ -152,7 +152,7 @@ def read_cursor(mailbox: Mailbox, cursor: str) -> int:
         position = microseconds(datetime.fromisoformat(cursor))
     except (ValueError, OverflowError):
         raise InvalidField("cursor", "is not a state of this trigger.") from None
-    check_instant(mailbox, position)
+    check_position(mailbox, position)
     return position
 
 

@@ -137,7 +137,7 @@ def read_position(mailbox: Mailbox, cursor: str) -> Position:
             raise ValueError
     except (Error, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise InvalidField("cursor", "is not a state of this trigger.") from None
-    check_instant(mailbox, position.created)
+    check_position(mailbox, position.created)
     # A first poll sets it to now, which is one microsecond after the position in the feed.
     check_instant(mailbox, position.received - 1)
     if position.message_id is not None:
@@ -152,6 +152,13 @@ def check_instant(mailbox: Mailbox, position: int) -> None:
     """Raise InvalidField for a cursor before 1970 or after now, such as one from before a reset of the clock."""
     if not 0 <= position <= changes.position(mailbox.db, mailbox.now):
         raise InvalidField("cursor", "is not a position in the history of this mailbox.")
+
+
+def check_position(mailbox: Mailbox, position: int) -> None:
+    """Raise InvalidField for a cursor that is no position in the change feed, or one whose changes are forgotten."""
+    check_instant(mailbox, position)
+    if position < changes.start(mailbox.db):
+        raise InvalidField("cursor", "is older than the changes that this mailbox remembers.")
 
 
 def newest(entries: Iterable[Change], actions: Set[str]) -> list[Change]:

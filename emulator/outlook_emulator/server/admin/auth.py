@@ -48,6 +48,9 @@ class Gate:
 
     def check_origin(self, request: Request) -> None:
         """Raise AccessDenied for a page of another origin, which must not control an emulator on the user's machine."""
+        # Browsers send no Origin with the form of a GET, nor for an image.
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            raise AccessDenied("The admin API accepts no requests from pages of other sites.")
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-            raise AccessDenied(f"The admin API accepts no requests from pages of '{origin[:200]}'.")
+            raise AccessDenied(f"The emulator accepts no requests from pages of '{origin[:200]}'.")

@@ -13,6 +13,7 @@ from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.webhooks import push_triggers
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.records import Callback, PushTrigger, Subscription
+from outlook_emulator.traffic.secrets import redacted, redacted_values
 
 _LONGEST_NAME = 128
 
@@ -99,7 +100,7 @@ def _trigger(trigger: PushTrigger) -> shapes.TriggerConfig:
         "properties": {
             "operationName": trigger.operation,
             "connectionDetails": {"connectorName": "outlook", "connectionName": trigger.connection_id},
-            "notificationDetails": {"callbackUrl": trigger.url, "httpMethod": "Post"},
+            "notificationDetails": {"callbackUrl": redacted(trigger.url), "httpMethod": "Post"},
             "parameters": [{"name": name, "value": value} for name, value in parameters.items()],
             "splitOn": bool(trigger.split_on),
         },
@@ -110,7 +111,7 @@ def _subscription(sandbox: str, subscription: Subscription) -> shapes.Subscripti
     return {
         "id": subscription.id,
         "watches": subscription.watched,
-        "url": subscription.url,
+        "url": redacted(subscription.url),
         "expiresAt": iso_ticks(subscription.expires),
         "state": subscriptions.state_of(sandbox, subscription),
     }
@@ -121,17 +122,17 @@ def _callback(callback: Callback) -> shapes.CallbackFacts:
     return {
         "id": callback.id,
         "kind": callback.kind,
-        "url": callback.url,
+        "url": redacted(callback.url),
         "reference": callback.reference,
         "state": callback.state,
         "attempts": callback.attempts,
         "lastStatus": callback.last_status,
-        "lastError": callback.last_error,
+        "lastError": None if callback.last_error is None else redacted(callback.last_error),
         "createdAt": iso_ticks(callback.created),
         "attemptedAt": None if callback.attempted is None else iso_ticks(callback.attempted),
         "dueAt": iso_ticks(callback.due) if is_pending else None,
-        "headers": callbacks.headers_of(callback),
-        "body": callback.body.decode("utf-8", "replace"),
+        "headers": redacted_values(callbacks.headers_of(callback)),
+        "body": redacted(callback.body.decode("utf-8", "replace")),
     }
 
 

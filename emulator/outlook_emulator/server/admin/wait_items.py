@@ -21,6 +21,7 @@ from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import outbox
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.records import Callback, Event, MessageHead, OutboxMail, Owner
+from outlook_emulator.traffic.secrets import redacted
 
 PAGE = 500
 """The number of keys that are read at once, before other requests get their turn."""
@@ -319,13 +320,13 @@ def _show_callback(callback: Callback) -> shapes.Found:
         "id": str(callback.id),
         "createdAt": iso_ticks(callback.created),
         "connection": None,
-        "url": callback.url,
+        "url": redacted(callback.url),
         "reference": callback.reference,
         "state": callback.state,
         "attempts": callback.attempts,
         "lastStatus": callback.last_status,
         "lastError": callback.last_error,
-        "body": callback.body.decode("utf-8", "replace"),
+        "body": redacted(callback.body.decode("utf-8", "replace")),
     }
 
 

@@ -52,7 +52,7 @@ class AlternateRoutes:
         self._app = app
         self._sandboxes = sandboxes
         self._settings = sandboxes.settings
-        self._rng = Random(sandboxes.settings.random_seed)
+        self._rng = Random(sandboxes.settings.seed_of_ids)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["raw_path"] if scope["type"] == "http" else b""

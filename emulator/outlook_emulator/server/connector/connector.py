@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outlook_emulator.access_tokens import audience_of
 from outlook_emulator.errors import (
+    AccessDenied,
     BadSignature,
     ConnectorError,
     InvalidRequest,
@@ -28,6 +29,7 @@ from outlook_emulator.sandbox.registry import Sandboxes, Target
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.broken_connection import HungUp, has_hung_up, send_broken
 from outlook_emulator.server.connector.callers import caller_of
+from outlook_emulator.server.connector.cors import origins_of
 from outlook_emulator.server.connector.endpoints import Arguments, Endpoint
 from outlook_emulator.server.connector.error_responses import error_response
 from outlook_emulator.server.connector.exchange import (
@@ -42,6 +44,7 @@ from outlook_emulator.server.connector.exchange import (
 from outlook_emulator.server.connector.features import Features
 from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.routes import PREFIX, Routes, decode_path_value
+from outlook_emulator.server.hosts import Hosts
 from outlook_emulator.settings import Settings
 from outlook_emulator.store.records import Owner
 from outlook_emulator.traffic.call_facts import segments_of
@@ -77,10 +80,12 @@ class Connector:
         self._features = features
         self._routes = Routes(operations)
         self._endpoints: dict[str, Endpoint] = {}
+        self._hosts = Hosts(settings, for_clients=True)
+        self._origins = frozenset(origins_of(settings.cors_origins))
         self._is_strict = settings.strict == "yes"
         self._warned: set[str] = set()
         # Apart from the sandboxes' own: a refused request must not change the ids that follow.
-        self._rng = Random(settings.random_seed)
+        self._rng = Random(settings.seed_of_ids)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["raw_path"].startswith(PREFIX):
@@ -108,6 +113,7 @@ class Connector:
         try:
             try:
                 self._find(exchange, segments)
+                self._check_origin(exchange)
                 self._authorize(exchange)
                 self._locate(exchange)
             finally:
@@ -138,6 +144,18 @@ class Connector:
     def _find(self, exchange: Exchange, segments: list[str]) -> None:
         """Find the row. Raises NoSuchOperation and MethodNotAllowed."""
         exchange.operation, exchange.path_values = self._routes.match(exchange.scope["method"], segments)
+
+    def _check_origin(self, exchange: Exchange) -> None:
+        """Refuse what pages of other sites send, which may have rebound their name. Raises ConnectorError."""
+        self._hosts.check(exchange.scope, exchange.header("host"))
+        # Recipients follow the links of a mail, and send its forms, from pages of their own.
+        if exchange.header("sec-fetch-site") != "cross-site" or exchange.row.answers:
+            return
+        if exchange.header("origin") not in self._origins:
+            raise AccessDenied(
+                "This emulator accepts no requests from pages of other sites. Start it with --cors-origins"
+                " (or OUTLOOK_EMULATOR_CORS_ORIGINS) to name the origins of yours."
+            )
 
     def _authorize(self, exchange: Exchange) -> None:
         """Check the credential, except where the connector's own back end or a recipient calls. Raises Unauthorized."""

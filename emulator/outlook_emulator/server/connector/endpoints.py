@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine
 from types import GeneratorType
 from typing import Any, NamedTuple
@@ -22,6 +23,9 @@ from outlook_emulator.wire.base import ROOT, Reply, snake_case
 from outlook_emulator.wire.body import Unknown, reader_of
 from outlook_emulator.wire.large_json import write_json, write_large_json
 from outlook_emulator.wire.mail import Binary
+
+_RUNS = re.compile(r"(?i)\s*[\w.-]+/(?:[\w.-]+\+)?(?:html|xml|xslt?)\b")
+"""Matches types of content in which a browser may run scripts."""
 
 
 class Arguments(NamedTuple):
@@ -104,7 +108,11 @@ class Endpoint:
         if isinstance(shape, Reply):
             return _reply(exchange, shape, operation.success)
         if isinstance(shape, Binary):
-            return Response(operation.success, shape.content, [(b"content-type", shape.content_type.encode("latin-1"))])
+            headers = [(b"content-type", shape.content_type.encode("latin-1"))]
+            if _RUNS.match(shape.content_type):
+                # As a download, since it would run as a page of this server.
+                headers.append((b"content-disposition", b"attachment"))
+            return Response(operation.success, shape.content, headers)
         return Response(operation.success, write(shape), JSON)
 
 

@@ -26,6 +26,7 @@ from outlook_emulator.options import suggestion
 from outlook_emulator.sandbox.aside import aside
 from outlook_emulator.sandbox.registry import Target
 from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.content_types import NO_SNIFF
 from outlook_emulator.traffic.fault_plan import Break
 from outlook_emulator.traffic.faults import Hit
 from outlook_emulator.traffic.journal import ANSWERED, CauseKind, ExchangeEntry, Outcome
@@ -37,13 +38,15 @@ COMMON = [
     (b"cache-control", b"no-store, no-cache"),
     (b"pragma", b"no-cache"),
     (b"expires", b"-1"),
-    (b"x-content-type-options", b"nosniff"),
+    NO_SNIFF,
 ]
 """Headers of every response: those of the recorded ones that a client could rely on."""
 WARNING = b"x-outlook-emulator-warning"
 """The response header about limits that are near, and about unknown names. It is ours: the connector does not warn."""
 IS_LATE = "outlook-emulator.is-late"
 """The extension of a scope by which a server says for how many seconds it has waited for the body in vain."""
+HEAD_SIZE = "outlook-emulator.head-size"
+"""The extension of a scope by which a server says how many bytes the URL and the headers have, if they have many."""
 _MOST_WARNINGS = 5
 _LONG_BODY = 4 * 1024 * 1024
 """From this many bytes on, a body is put together in a worker thread."""

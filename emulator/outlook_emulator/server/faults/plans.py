@@ -92,7 +92,7 @@ def _rule(
         optional=bool(options.optional),
     )
     # A random stream for each name, so that a further rule does not change what the others do.
-    base, seed = sandbox.settings.random_seed, options.when.seed
+    base, seed = sandbox.settings.seed_of_ids, options.when.seed
     return lambda name: rule(name=name, rng=Random(f"{base} {name}" if seed is None else str(seed)))
 
 

@@ -11,8 +11,9 @@ from outlook_emulator.clock import iso_ticks
 from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.traffic.call_facts import path_below
-from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, ImportEntry, RawHeaders, redacted
+from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, ImportEntry
 from outlook_emulator.traffic.retry_report import Retried
+from outlook_emulator.traffic.secrets import RawHeaders, redacted
 
 WORKFLOW = {
     "name": b"x-ms-workflow-name",
@@ -76,10 +77,10 @@ def _exchange(entry: ExchangeEntry) -> shapes.JournalEntry:
         "effected": entry.effected,
         "causes": [{"kind": cause.kind, "name": cause.name, "reason": clean(cause.reason)} for cause in entry.causes],
         "workflow": {
-            "name": entry.header(WORKFLOW["name"]),
-            "runId": entry.header(WORKFLOW["runId"]),
-            "operation": entry.header(WORKFLOW["operation"]),
-            "clientRequestId": entry.header(WORKFLOW["clientRequestId"]),
+            "name": _workflow(entry, "name"),
+            "runId": _workflow(entry, "runId"),
+            "operation": _workflow(entry, "operation"),
+            "clientRequestId": _workflow(entry, "clientRequestId"),
         },
         "request": _message(entry.request_headers, entry.request_body, entry.request_size),
         "response": _message(entry.response_headers, entry.response_body, entry.response_size),
@@ -120,6 +121,11 @@ def _import(entry: ImportEntry) -> shapes.JournalEntry:
 
 def clean(text: str) -> str:
     return redacted(text.encode(errors="replace")).decode()
+
+
+def _workflow(entry: ExchangeEntry, member: str) -> str | None:
+    text = entry.header(WORKFLOW[member])
+    return None if text is None else clean(text)
 
 
 def _message(headers: RawHeaders, body: bytes, size: int) -> shapes.MessageFacts:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from logging import INFO
 from urllib.parse import unquote
 
 from outlook_emulator.errors import ConnectorError
 from outlook_emulator.operations.operation import Operation, Scope
-from outlook_emulator.server.connector.exchange import Exchange, Response
+from outlook_emulator.server.connector.exchange import HEAD_SIZE, Exchange, Response
 from outlook_emulator.server.journal.entries import path_of
 from outlook_emulator.traffic.journal import NOT_KEPT, About, ExchangeEntry, Outcome
 from outlook_emulator.traffic.request_log import REQUESTS, line_of
 from outlook_emulator.traffic.retry_report import has_failed, is_retryable
 
+_NONE: Mapping[str, int] = {}
 _SECONDS = 0.1
 """How long to wait for the body of a failed request that was not read. Usually all of it has arrived."""
 
@@ -57,13 +59,16 @@ class Recorder:
         _note_effect(entry, exchange)
         if response.breaks is not None or is_retryable(response.status):
             await _read_body(exchange)
-        kept, body = exchange.sandbox.traffic.journal.body_bytes, exchange.body_so_far
+        journal, body = exchange.sandbox.traffic.journal, exchange.body_so_far
+        kept = journal.body_bytes
         entry.request_size, entry.request_body = len(body), body[:kept]
         # Of the whole body: the part that is kept may end before two requests differ.
         entry.request_digest = exchange.body_digest
         entry.status = response.status
         entry.raw_response_headers = response.headers
         entry.response_size, entry.response_body = len(response.body), response.body[:kept]
+        head = exchange.scope.get("extensions", _NONE).get(HEAD_SIZE, 0)
+        journal.weigh(entry, head + len(entry.request_body) + len(entry.response_body))
 
     def close(self, exchange: Exchange, outcome: Outcome) -> None:
         """End the entry; `outcome` says how the response left."""

@@ -44,11 +44,14 @@ async def answer(request: PageRequest) -> None:
 async def ask(request: PageRequest) -> str:
     """Send an approval mail as a workflow does."""
     form = request.form
+    connection = form.text("connection")
+    if connection not in request.sandbox.connections():
+        raise InvalidField("connection", f"must be a mailbox of this sandbox, not '{connection[:130]}'.")
     body = {
         "NotificationUrl": form.text("NotificationUrl"),
         "Message": form.filled("To", "Subject", "Options", "Body"),
     }
-    await request.submit("POST", "/approvalmail/$subscriptions", body, connection=form.text("connection"))
+    await request.submit("POST", "/approvalmail/$subscriptions", body, connection=connection)
     return request.url(request.page.path)
 
 

@@ -125,9 +125,13 @@ def _date(text: str) -> date | None:
         day = date.fromisoformat(text)
     except ValueError:
         raise InvalidField("date", f"must be a date such as 2026-03-02, not '{text[:50]}'.") from None
-    if not _YEARS[0] <= day.year <= _YEARS[1]:
-        raise InvalidField("date", f"must be in the years {_YEARS[0]} to {_YEARS[1]}.")
+    _check_year(day.year, "date")
     return day
+
+
+def _check_year(year: int, field: str) -> None:
+    if not _YEARS[0] <= year <= _YEARS[1]:
+        raise InvalidField(field, f"must be in the years {_YEARS[0]} to {_YEARS[1]}.")
 
 
 def _query(view: View) -> dict[str, Any]:
@@ -266,6 +270,7 @@ def _time(text: str, field: str, zone: str, zone_name: str, is_all_day: bool) ->
         wall = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidField(field, "must be a date and a time, such as 2026-03-02T09:00.") from None
+    _check_year(wall.year, field)
     if is_all_day:
         # The day that is meant begins at midnight, whatever time the form proposed.
         wall = _midnight(wall.date()) + (timedelta(days=1) if field == "end" else timedelta())

@@ -180,7 +180,7 @@ async def load_card(request: PageRequest) -> dict[str, Any]:
                 "version": "V1",
                 "operation": "ContactGetItem",
                 "json": answer.json,
-                "curl": answer.curl(str(request.http.base_url).rstrip("/")),
+                "curl": answer.curl(request.server_url),
             }
         ],
     }

@@ -120,7 +120,6 @@ async def _answers(request: PageRequest, event: Event, calendar: ItemFolder) -> 
         ("V2", "V2CalendarGetItem", f"/datasets/calendars/v2/{table_path}/{item}", {}),
         ("V3", third, path, query),
     ]
-    base = str(request.http.base_url).rstrip("/")
     answers = []
     for version, operation, path, values in asked:
         answer = await request.connector("GET", request.path["connection"], path, query=values)
@@ -130,7 +129,7 @@ async def _answers(request: PageRequest, event: Event, calendar: ItemFolder) -> 
                 "operation": operation,
                 "status": answer.status,
                 "json": answer.json,
-                "curl": answer.curl(base),
+                "curl": answer.curl(request.server_url),
             }
         )
     return answers

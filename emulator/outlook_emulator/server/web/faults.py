@@ -9,6 +9,7 @@ import orjson
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.faults.names import NAMED
+from outlook_emulator.server.web.forms import read_number
 from outlook_emulator.server.web.option_fields import OptionField, fields_of, members_of
 from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.settings import limits
@@ -70,10 +71,8 @@ async def load_limits(request: PageRequest) -> dict[str, Any]:
 
 
 async def change_limits(request: PageRequest) -> None:
-    sent = {limit.limit: request.form.text(limit.limit) for limit in limits()}
-    await request.admin(
-        "ChangeLimits", {name: int(text) if text.isdecimal() else text for name, text in sent.items() if text}
-    )
+    sent = request.form.filled(*(limit.limit for limit in limits()))
+    await request.admin("ChangeLimits", {name: read_number(text) for name, text in sent.items()})
 
 
 PAGES = (

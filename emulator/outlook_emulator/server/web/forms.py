@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import Message
+from math import isfinite
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from outlook_emulator.errors import InvalidRequest
 
 _MOST_FIELDS = 1000
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{1,200}")
 
 
@@ -48,6 +50,17 @@ class Form:
 
 
 EMPTY = Form()
+
+
+def read_number(text: str) -> int | float | str:
+    """The number that a field holds, as JSON can hold it. Other text is left as it is, for the API to refuse."""
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if isfinite(number) else text
 
 
 def read_form(content: bytes, content_type: str) -> Form:

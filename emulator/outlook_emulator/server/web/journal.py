@@ -19,6 +19,7 @@ from outlook_emulator.server.journal.queries import JournalQuery, call_facts
 from outlook_emulator.server.schemas import parse_query
 from outlook_emulator.server.slices import in_slices
 from outlook_emulator.server.web import journal_copies
+from outlook_emulator.server.web.forms import read_number
 from outlook_emulator.server.web.journal_chains import chain_of, chains_of
 from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.traffic.journal import Entry, ExchangeEntry, ImportEntry
@@ -136,7 +137,6 @@ def load_entry(request: PageRequest) -> dict[str, Any]:
     if not isinstance(entry, ExchangeEntry):
         return values | {"is_exchange": False}
     journal = request.sandbox.traffic.journal
-    base = str(request.http.base_url).rstrip("/")
     return values | {
         "is_exchange": True,
         "chain": chain_of(entry, _exchanges(journal.around(entry.id, _SEARCHED))),
@@ -146,7 +146,7 @@ def load_entry(request: PageRequest) -> dict[str, Any]:
             if (differs := list(rule.match.differs(call_facts(entry))))
             and not any(cause.kind == "fault" and cause.name == rule.name for cause in entry.causes)
         ],
-        "curl": journal_copies.curl(facts, base),
+        "curl": journal_copies.curl(facts, request.server_url),
         "test": journal_copies.pytest_test(facts),
     }
 
@@ -169,8 +169,7 @@ def journal_har(request: PageRequest) -> Response:
 
 
 def _har(request: PageRequest, entries: list[ExchangeEntry], name: str) -> Response:
-    base = str(request.http.base_url).rstrip("/")
-    har = journal_copies.har([orjson.loads(orjson.dumps(entry_json(entry))) for entry in entries], base)
+    har = journal_copies.har([orjson.loads(orjson.dumps(entry_json(entry))) for entry in entries], request.server_url)
     headers = {"content-disposition": f'attachment; filename="{name}.har"'}
     return Response(orjson.dumps(har), 200, headers, "application/json")
 
@@ -190,8 +189,7 @@ async def clear(request: PageRequest) -> None:
 
 
 async def cap(request: PageRequest) -> None:
-    text = request.form.text("cap")
-    await request.admin("CapJournal", {"cap": int(text) if text.isdecimal() else text})
+    await request.admin("CapJournal", {"cap": read_number(request.form.text("cap"))})
 
 
 def _number(text: str) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from base64 import b64encode
 from typing import Any, NamedTuple
 
@@ -186,12 +185,7 @@ async def _answer_of_connector(request: PageRequest) -> dict[str, Any]:
     with_files = request.query.get("files") == "1"
     query = {"includeAttachments": "true"} if with_files else {}
     answer = await request.connector("GET", request.path["connection"], f"/Mail/{request.path['message']}", query=query)
-    url = f"{str(request.http.base_url).rstrip('/')}{answer.path}"
-    return {
-        "answer": answer,
-        "with_files": with_files,
-        "curl": f"curl -H 'Authorization: Bearer TOKEN' {shlex.quote(url)}",
-    }
+    return {"answer": answer, "with_files": with_files, "curl": answer.curl(request.server_url)}
 
 
 def load_frame(request: PageRequest) -> Response:
@@ -274,14 +268,20 @@ async def deliver(request: PageRequest) -> str:
 
 
 async def deliver_files(request: PageRequest) -> str:
-    """Deliver `.eml` files, and go to the page of the last one."""
+    """Deliver `.eml` files, and go to the mail if there is one, else to the list. Refused files stop no others."""
     files = request.form.files.get("mails", ())
     if not files:
         raise InvalidField("mails", "must be a file at least.")
-    target = ""
+    pages, problems = [], []
     for file in files:
-        target = _page_of(request, await request.admin("DeliverMail", content=file.content, media_type=mail_views.MIME))
-    return target if len(files) == 1 else request.url(_LIST)
+        try:
+            mail = await request.admin("DeliverMail", content=file.content, media_type=mail_views.MIME)
+            pages.append(_page_of(request, mail))
+        except ConnectorError as error:
+            problems.append(f"{file.name}: {error.original}")
+    if problems:
+        raise InvalidRequest("\n".join([f"Delivered {len(pages)} of {len(files)} files.", *problems]))
+    return pages[0] if len(pages) == 1 else request.url(_LIST)
 
 
 def _page_of(request: PageRequest, delivered: Any) -> str:

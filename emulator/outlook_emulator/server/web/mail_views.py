@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from outlook_emulator.errors import InvalidRequest, NotFound
+from outlook_emulator.mailbox.formats import mime
+from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.server.web import mail_frame
 from outlook_emulator.server.web.download import download
@@ -65,9 +67,9 @@ async def show(
         text = plain_text(body.text) if body.is_html else body.text
         values |= _cut(text.replace("\r\n", "\n"))
     elif view == "headers":
-        values["headers"] = headers_of(await source())
+        values["headers"] = mime.headers_of(await source())
     elif view == "source":
-        values |= _cut((await source()).decode("utf-8", "replace").replace("\r\n", "\n"))
+        values |= _cut(decode_text(await source(), None).replace("\r\n", "\n"))
     return values
 
 
@@ -92,22 +94,6 @@ def file_of(request: PageRequest, db: Database, files: Sequence[AttachmentInfo])
 def source_file(subject: str, source: bytes) -> Response:
     """A mail as an `.eml` file."""
     return download(f"{subject[:100] or 'mail'}.eml", source, MIME)
-
-
-def headers_of(source: bytes) -> list[tuple[str, str]]:
-    """The internet headers of a mail in their order, decoded where they can be."""
-    # The package is slow to import, and most pages do without it.
-    from email.header import decode_header, make_header
-    from email.parser import BytesHeaderParser
-
-    def decoded(text: str) -> str:
-        try:
-            return str(make_header(decode_header(text)))
-        except (LookupError, ValueError):
-            return text
-
-    head = source.partition(b"\r\n\r\n")[0] if b"\r\n\r\n" in source else source.partition(b"\n\n")[0]
-    return [(name, decoded(str(text))) for name, text in BytesHeaderParser().parsebytes(head + b"\n\n").items()]
 
 
 def _views(body: MailBody, more: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from outlook_emulator.options import Option, options_of
-from outlook_emulator.server.web.forms import Form
+from outlook_emulator.server.web.forms import Form, read_number
 
 
 class OptionField(NamedTuple):
@@ -59,7 +59,7 @@ def _help(option: Option) -> str:
 def _value(option: Option, text: str) -> Any:
     kind = _kind(option)
     if kind == "list":
-        return [_number(part.strip()) if option.item is int else part.strip() for part in text.split(",")]
+        return [read_number(part.strip()) if option.item is int else part.strip() for part in text.split(",")]
     if kind == "pairs":
         pairs = (line.partition("=") for line in text.splitlines() if line.strip())
         return {name.strip(): value.strip() for name, _, value in pairs}
@@ -67,17 +67,7 @@ def _value(option: Option, text: str) -> Any:
         return _json(text)
     if kind == "check":
         return text == "yes"
-    return _number(text) if kind == "number" else text
-
-
-def _number(text: str) -> Any:
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+    return read_number(text) if kind == "number" else text
 
 
 def _json(text: str) -> Any:

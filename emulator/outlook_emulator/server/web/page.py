@@ -87,6 +87,11 @@ class PageRequest:
         """The parameters of the query."""
         return self.http.query_params
 
+    @property
+    def server_url(self) -> str:
+        """The URL of this server, as the browser names it."""
+        return str(self.http.base_url).rstrip("/")
+
     @cached_property
     def sandbox(self) -> Sandbox:
         """The sandbox that the path names. Raises NotFound."""

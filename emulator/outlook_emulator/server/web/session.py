@@ -57,7 +57,7 @@ class Sessions:
         if site not in ("same-origin", "none"):
             raise AccessDenied("The emulator accepts no forms from pages of other origins.")
         if not hmac.compare_digest(token.encode("utf-8", "surrogateescape"), self.form_token.encode()):
-            raise AccessDenied("The form is from before the emulator was started. Load the page again.")
+            raise AccessDenied("The form has no valid token. Tokens end with the server: load the page again.")
 
     def _sign(self, purpose: str) -> str:
         return hmac.new(self._secret, purpose.encode(), sha256).hexdigest()

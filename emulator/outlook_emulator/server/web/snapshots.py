@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from outlook_emulator.server.web.imports import sent_file
 from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.wire.mail import Binary
 
@@ -26,6 +27,11 @@ async def drop(request: PageRequest) -> None:
     await request.admin("DeleteSnapshot", name=request.form.text("name"))
 
 
+async def import_file(request: PageRequest) -> str:
+    await request.admin("ImportSandbox", content=sent_file(request), media_type="application/vnd.sqlite3")
+    return request.url("/s/{sandbox}/")
+
+
 async def export(request: PageRequest) -> Response:
     file: Binary = await request.admin("ExportSandbox")
     headers = {"content-disposition": f'attachment; filename="{request.sandbox.name}.sqlite"'}
@@ -39,7 +45,7 @@ PAGES = (
         template="snapshots.html",
         nav="Snapshots",
         load=load_snapshots,
-        actions={"save": save, "restore": restore, "drop": drop},
+        actions={"save": save, "restore": restore, "drop": drop, "import": import_file},
     ),
     Page(path="/s/{sandbox}/export.sqlite", load=export),
 )

@@ -27,7 +27,7 @@ async def respond(request: Request) -> Response:
     if content is None:
         return Response("There is no such file.", 404, media_type="text/plain")
     is_current = request.path_params["version"] == _version()
-    headers = {"cache-control": _LONG if is_current else "no-store", "x-content-type-options": "nosniff"}
+    headers = {"cache-control": _LONG if is_current else "no-store"}
     return Response(content, 200, headers, _TYPES[Path(request.path_params["name"]).suffix])
 
 

@@ -184,14 +184,19 @@ class CallbackDelivery:
         sandbox, generation = self._sandbox, self._sandbox.db.generation
         try:
             # Checked again: the server may have been restarted with other settings since the callback was enqueued.
-            callbacks.check_url(callback.url, "url", sandbox.rules.hosts_of_callbacks)
+            allowed = sandbox.rules.hosts_of_callbacks
+            callbacks.check_url(callback.url, "url", allowed)
         except InvalidRequest as error:
             callbacks.fail(sandbox.db, callback, error.message)
         else:
             begun = sandbox.clock.now()
             callbacks.begin_attempt(sandbox.db, callback, begun)
             outcome = await http_callback.post(
-                callback.url, callback.body, callbacks.headers_of(callback), self._timeout
+                callback.url,
+                callback.body,
+                callbacks.headers_of(callback),
+                self._timeout,
+                away=callbacks.must_lead_away(callback.url, allowed),
             )
             await sandbox.turn.free()
             # After a reset or a restored snapshot, this id may belong to another callback.

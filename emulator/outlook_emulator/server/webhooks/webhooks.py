@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from random import Random
 from uuid import UUID
 
 from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.sandbox import feed_limit
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.exchange import Exchange
@@ -16,6 +18,8 @@ from outlook_emulator.server.webhooks.delivery import CallbackDelivery
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.subscriptions import ClientSubscription
 
+_log = logging.getLogger("outlook_emulator")
+
 
 class Webhooks:
     """The callback deliveries of all sandboxes. Lives as long as the app; `close` it before the sandboxes."""
@@ -23,11 +27,13 @@ class Webhooks:
     def __init__(self, sandboxes: Sandboxes) -> None:
         self._sandboxes = sandboxes
         self._deliveries: dict[Sandbox, CallbackDelivery] = {}
-        self._rng = Random(sandboxes.settings.random_seed)
+        self._rng = Random(sandboxes.settings.seed_of_ids)
         self._sweep_at = 16
 
     def wake(self, sandbox: Sandbox) -> None:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
+        if sandbox.db.appended >= feed_limit.EVERY and not (sandbox.turn.is_taken or sandbox.db.closed):
+            _trim(sandbox)
         sandbox.traffic.written()
         if self._sandboxes.get(sandbox.name) is not sandbox:
             # Deleted or replaced by the request at hand.
@@ -79,9 +85,19 @@ class Webhooks:
 
     async def _validate(self, url: str) -> None:
         settings = self._sandboxes.settings
-        callbacks.check_url(url, "notification_url", settings.hosts_of_callbacks)
+        allowed = settings.hosts_of_callbacks
+        callbacks.check_url(url, "notification_url", allowed)
         token = str(UUID(int=self._rng.getrandbits(128), version=4))
-        if not await http_callback.echoes(url, token, settings.callback_timeout):
+        away = callbacks.must_lead_away(url, allowed)
+        if not await http_callback.echoes(url, token, settings.callback_timeout, away=away):
             raise InvalidField(
                 "notification_url", "must answer a validationToken with status 200, text/plain and the token."
             )
+
+
+def _trim(sandbox: Sandbox) -> None:
+    try:
+        feed_limit.trim(sandbox)
+    except Exception:
+        # Such as a full disk. The request at hand has been served, and the next ones try again.
+        _log.exception("The change feed of '%s' could not be trimmed.", sandbox.name)

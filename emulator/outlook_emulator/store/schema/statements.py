@@ -355,6 +355,12 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "APPEND_CHANGE": _insert(change, "seq"),
     "LAST_CHANGE": select(func.coalesce(func.max(change.c.seq), _ZERO)),
     "LAST_CHANGE_AT": select(func.coalesce(func.max(change.c.at), _ZERO)),
+    "FIRST_CHANGE": select(func.coalesce(func.min(change.c.seq), _ZERO)),
+    "CHANGE_SIZES": select(change.c.seq, func.length(change.c.before))
+    .where(change.c.before.is_not(None))
+    .order_by(change.c.seq.desc()),
+    "CHANGE_UNTIL": select(func.max(change.c.at)).where(change.c.seq <= bindparam("seq")),
+    "DELETE_CHANGES": delete(change).where(change.c.seq <= bindparam("seq")),
     "CHANGES_OF": select(*_columns(Change, change))
     .where(
         change.c.mailbox_id == bindparam("mailbox_id"),

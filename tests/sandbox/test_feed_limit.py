@@ -1,0 +1,117 @@
+"""The change feed stays short, triggers and search miss nothing, and old trigger states are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.sandbox import feed_limit
+from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.serving import running
+from outlook_emulator.settings import Settings
+from tests.conftest import START
+
+KEPT = 40
+PATH = "/apim/outlook/me"
+EVENTS = "/datasets/calendars/v2/tables/Calendar"
+
+
+class Client(httpx.Client):
+    """A client of a server in this process, and the server's sandbox."""
+
+    sandbox: Sandbox
+
+
+@pytest.fixture
+def http() -> Iterator[Client]:
+    settings = Settings(change_feed_entries=KEPT, max_calls=0)
+    with (
+        running(settings, VirtualClock(START)) as served,
+        Client(base_url=served.url, headers={"authorization": "Bearer x"}, trust_env=False) as client,
+    ):
+        client.sandbox = served.app.state.sandboxes.default
+        yield client
+
+
+def send(http: Client, count: int, word: str = "word") -> None:
+    for number in range(count):
+        body = {"To": "me@outlook.com", "Subject": f"{word}{number}", "Body": "Hello"}
+        assert http.post(f"{PATH}/v2/Mail", json=body).status_code == 200
+
+
+def entries(http: Client) -> int:
+    (count,) = http.sandbox.db.one("SELECT count(*) FROM change", {})
+    return int(count)
+
+
+def poll(http: Client, path: str) -> httpx.Response:
+    answer = http.get(path)
+    assert answer.status_code in (200, 202), answer.text
+    return answer
+
+
+def test_the_feed_stays_short(http: Client) -> None:
+    """However many mails come, the feed has no more entries than the setting says, and a few."""
+    counts = []
+    for _ in range(3):
+        send(http, 50)
+        counts.append(entries(http))
+
+    # Each mail is in Sent Items and in the Inbox.
+    assert max(counts) <= KEPT + feed_limit.EVERY
+
+
+def test_search_has_what_left_the_feed(http: Client) -> None:
+    """A first search finds mails whose entries have left the feed."""
+    send(http, 80)
+    answer = http.get(f"{PATH}/v2/Mail", params={"searchQuery": "subject:word3", "fetchOnlyUnread": False})
+
+    assert ["word3"] == [mail["Subject"] for mail in answer.json()["value"]]
+
+
+@pytest.mark.parametrize("path", ["/v2/Mail/OnNewEmail", f"{EVENTS}/onnewitems", f"{EVENTS}/onchangeditems"])
+def test_states(http: Client, path: str) -> None:
+    """A state from before the feed's first entry is a 400 that says so; a later one misses nothing."""
+    first = poll(http, PATH + path).headers["location"]
+    send(http, 60, "old")
+    second = poll(http, PATH + path).headers["location"]
+    send(http, 20, "new")
+    refused, items = http.get(first), poll(http, second)
+
+    assert refused.status_code == 400
+    assert "is older than the changes that this mailbox remembers" in refused.json()["error"]["originalMessage"]
+    if "Mail" in path:
+        assert len(items.json()["value"]) > 0
+
+
+def test_a_state_of_a_quiet_mailbox(http: Client) -> None:
+    """A poller that polls on stays valid, although the last mail that it got is long forgotten."""
+    location = poll(http, f"{PATH}/v2/Mail/OnNewEmail").headers["location"]
+    send(http, 1)
+    location = poll(http, location).headers["location"]
+    other = {"To": "x@example.com", "Subject": "Hello", "Body": "Hello"}
+    for _ in range(5):
+        for _ in range(30):
+            assert http.post("/apim/outlook/other/v2/Mail", json=other).status_code == 200
+        location = poll(http, location).headers["location"]
+    send(http, 1, "last")
+
+    assert ["last0"] == [mail["Subject"] for mail in poll(http, location).json()["value"]]
+
+
+def test_earlier_states_of_large_events(http: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes of large events leave earlier, since the feed holds what the events were before."""
+    monkeypatch.setattr(feed_limit, "_MOST_BYTES", 100_000)
+    event: dict[str, Any] = {"Subject": "Large", "Start": "2026-03-02T10:00:00", "End": "2026-03-02T11:00:00"}
+    event |= {"Body": "x" * 10_000}
+    made = http.post(f"{PATH}/datasets/calendars/v2/tables/Calendar/items", json=event)
+    assert made.status_code == 201, made.text
+    for number in range(feed_limit.EVERY):
+        path = f"{PATH}/datasets/calendars/v2/tables/Calendar/items/{made.json()['Id']}"
+        assert http.patch(path, json={**event, "Subject": f"{number}"}).status_code == 200
+
+    assert entries(http) < 15
