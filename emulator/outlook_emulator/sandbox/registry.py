@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import sqlite3
 from bisect import insort
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ from outlook_emulator.sandbox.failures import Failures
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
 from outlook_emulator.store.database import Database, IncompatibleFile, create_file
-from outlook_emulator.store.failures import is_passing
+from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
 from outlook_emulator.store.folder import DataFolder, Summary
 from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.records import Owner
@@ -37,6 +36,8 @@ _MOST_PROBLEMS = 10
 """How many sandboxes that cannot be used the log names at the start."""
 _SAVE_EVERY = 500
 """After so many databases were closed, the index is written, which takes some milliseconds."""
+_UNREADABLE: tuple[type[Exception], ...] = (ValueError, *STORAGE_ERRORS)
+"""What comes of state that cannot be read."""
 _log = logging.getLogger("outlook_emulator")
 
 
@@ -206,7 +207,7 @@ class Sandboxes:
         """The sandbox with a name, None if there is none that can be used now."""
         sandbox = self._by_name.get(name)
         if sandbox is None and (name in self._unopened or name in self._unusable):
-            with suppress(ConnectorError, sqlite3.Error, OSError):
+            with suppress(ConnectorError, *STORAGE_ERRORS):
                 sandbox = self._opened_now(name)
         return sandbox
 
@@ -351,7 +352,7 @@ class Sandboxes:
         except IncompatibleFile as error:
             self._set_aside(name, str(error))
             raise SandboxUnusable(name, str(error)) from error
-        except (sqlite3.Error, OSError) as error:
+        except STORAGE_ERRORS as error:
             self._set_aside(name, str(error), is_passing=True)
             raise
         return sandbox
@@ -371,15 +372,15 @@ class Sandboxes:
             connections = sandbox.connections()
             epochs.valid(db)
             recorded = state.read_name(db)
-        except (ValueError, TypeError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.Error) and is_passing(error):
+        except _UNREADABLE as error:
+            if is_passing(error):
                 raise
             raise IncompatibleFile(f"{db.path} cannot be read: {error}") from error
         self._check_copies(name, recorded, connections)
         if recorded != name:
             self._renamed[name] = recorded
             # On a full disk, the next start does it.
-            with suppress(sqlite3.Error):
+            with suppress(*STORAGE_ERRORS):
                 state.write_name(db, name)
         self._forget_unopened(name)
         self._forget_unusable(name)

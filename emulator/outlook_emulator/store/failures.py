@@ -25,6 +25,8 @@ _PASSING = frozenset(
     }
 )
 _UNAVAILABLE = _PASSING | {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+STORAGE_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error, OSError)
+"""The errors of a failed access to data."""
 _LEAST_ROOM = 64 * 1024
 """With fewer free bytes than this, a failed access is put down to the full disk."""
 
@@ -51,9 +53,9 @@ def storage_error(error: BaseException, folder: str) -> ConnectorError | None:
     return None
 
 
-def is_passing(error: sqlite3.Error) -> bool:
+def is_passing(error: Exception) -> bool:
     """Whether an error comes from the disk or a limit of the system, so that the file itself may be in order."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+    return isinstance(error, OSError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
 
 
 def _of_sqlite(error: sqlite3.Error, code: int, folder: str) -> ConnectorError | None:
