@@ -72,8 +72,10 @@ class SandboxClock:
 
     def now(self) -> int:
         if not (self._frozen or self._holds):
+            at = self._base.now() + self._shift
             # If the machine's clock is set back, this one stands still until that has caught up.
-            self._at = max(self._at, self._base.now() + self._shift)
+            if at > self._at:
+                self._at = at
         return self._at
 
     @property

@@ -86,7 +86,7 @@ class Sandbox:
         self.rules = Rules.of(settings, self.name)
         self.traffic.limiter.limits = settings
 
-    def mailbox(self, owner: Owner, caller: Caller = NOBODY, now: int | None = None) -> Mailbox:
+    def mailbox(self, owner: Owner, caller: Caller | Callable[[], Caller] = NOBODY, now: int | None = None) -> Mailbox:
         """An owner's mailbox for one request, during which the time is `now`: by default, the present."""
         return Mailbox(self.db, owner, self.clock.now() if now is None else now, self.rng, self.rules, caller)
 

@@ -18,6 +18,7 @@ from weakref import finalize
 from outlook_emulator.store import images, migrations, sql
 from outlook_emulator.store.failures import FileLost, is_passing
 from outlook_emulator.store.files import OWNER_ONLY, draft_of, write_whole
+from outlook_emulator.store.kept_messages import KeptMessages
 from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.turn import Turn
 
@@ -27,6 +28,10 @@ SCHEMA_VERSION = 5
 
 CACHE_KIB = 16 * 1024
 """How much of a file a connection keeps in memory, in KiB."""
+
+_CHECKPOINT_PAGES = 4000
+"""After so many pages, the log is copied into the file, and the disk is waited for: less than once in a hundred sends.
+The log of a sandbox takes 16 MB at most, but for a single larger write."""
 
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
@@ -76,12 +81,17 @@ class Database:
         self._borrowed: RLock | None = None
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""
+        self.epoch: int | None = None
+        """The current epoch; None until it is first read."""
+        self.callback_work: bool | None = None
+        """Whether there may be somebody to call; None until somebody looks, and after a write that may change it."""
         self.feed_start: int | None = None
         """The instant before which the change feed has no entries; None until it is first read."""
         self.appended = self.appended_bytes = 0
         """Entries of the change feed, and bytes of earlier states in them, since the feed was last trimmed."""
         self.generation = 0
         """Incremented when the content is dropped or replaced; results from an earlier generation are invalid."""
+        self.kept_messages = KeptMessages()
         self.is_taken_over = False
         """Whether the content came from another database, and not from writes since the last drop."""
         self.closed = False
@@ -163,10 +173,21 @@ class Database:
             with lock:
                 pass
 
+    def _undo(self) -> None:
+        self._connection.rollback()
+        # The keys of rows that are undone are used again.
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what is remembered of rows that are no longer there."""
+        self.epoch = self.callback_work = None
+        self.kept_messages.clear()
+
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""
         self.generation += 1
         self.last_change = self.feed_start = None
+        self._forget()
         self.is_taken_over = False
         self._has_large = None
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
@@ -225,6 +246,7 @@ class Database:
         other._connection.backup(self._connection)
         self.generation += 1
         self.last_change = self.feed_start = None
+        self._forget()
         self.is_taken_over = True
         self._has_large = None
 
@@ -279,7 +301,7 @@ class Database:
         self._finalizer = finalize(self, connection.close)
         # Bound once: every statement of every request goes through it.
         self.execute = connection.execute
-        self._transaction = Transaction(connection, None if self.path is None else self._check_file)
+        self._transaction = Transaction(connection, self._undo, None if self.path is None else self._check_file)
         if self.path is not None and self._identity is None:
             self._identity = _identity(self.path)
         if self._open_files is not None:
@@ -295,10 +317,12 @@ class Database:
 class Transaction:
     """The write transaction of a database. An inner block joins the outer one."""
 
-    def __init__(self, connection: sqlite3.Connection, check: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, undo: Callable[[], None], check: Callable[[], None] | None = None
+    ) -> None:
         self._check = check
         self._execute = connection.execute
-        self._undo = connection.rollback
+        self._undo = undo
         # A depth and no savepoints: an error that leaves an inner block leaves the outer one too, which undoes both.
         self._depth = 0
 
@@ -405,6 +429,7 @@ def _opened(path: Path) -> sqlite3.Connection:
             # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             return connection
         migrations.check(connection)
         # With DELETE, the file holds everything, and no log stays beside it.
