@@ -48,6 +48,10 @@ class BodyReader:
 
     def __init__(self, shape: Any, partial: bool = False, strict: bool = False) -> None:
         self._members = _members(shape)
+        self._by_name = {member.name: member for member in self._members.values()}
+        self._defaults = {
+            member.name: member.schema.default for member in self._members.values() if member.schema.default is not None
+        }
         self._partial = partial
         self._strict = strict
         self._required = () if partial else required_members(shape)
@@ -72,11 +76,10 @@ class BodyReader:
         """An object with wire names and defaults, without nulls; `path` says where it stands in the body."""
         if not isinstance(parsed, dict):
             raise InvalidRequest(f"The {_place(path)} must be a JSON object.")
-        named = {
-            member.name: member.schema.default for member in self._members.values() if member.schema.default is not None
-        }
+        named = self._defaults.copy()
         for key, value in parsed.items():
-            member = self._members.get(_folded(key))
+            # The exact name first, since most clients send it.
+            member = self._by_name.get(key) or self._members.get(_folded(key))
             if member is None and self._strict:
                 known = ", ".join(known.name for known in self._members.values())
                 raise InvalidRequest(f"The {_place(path)} has no member '{key[:100]}'. It may have: {known}.")
