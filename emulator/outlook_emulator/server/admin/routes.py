@@ -19,7 +19,6 @@ from starlette.types import Receive, Scope, Send
 from outlook_emulator.errors import (
     AdminTokenRequired,
     ConnectorError,
-    InternalError,
     MethodNotAllowed,
     NoSuchOperation,
     NothingCame,
@@ -52,7 +51,6 @@ from outlook_emulator.wire.mail import Binary
 
 ROOT = "/_emulator/api"
 _HINT = "The connector is at /apim/outlook/{connectionId}, for example GET /apim/outlook/me/v2/Mail."
-_log = logging.getLogger("outlook_emulator")
 
 _FAMILIES = (
     *sandboxes.ROWS,
@@ -127,9 +125,9 @@ class _Endpoint:
                 # A caller who forgot the connector's prefix looks into the log first.
                 REQUESTS.info("%s", unserved_line(http.method, http.scope["path"], error.message))
             response = self._error(http, error)
-        except Exception:
-            _log.exception("The admin API failed on %s %s", http.method, http.scope["path"])
-            response = self._error(http, InternalError())
+        except Exception as error:
+            work = f"The request {http.method} {http.scope['path']}"
+            response = self._error(http, self.sandboxes.failures.error_of(error, work))
         # A request that waits for items of a sandbox must also wake up when the sandbox is deleted.
         if (sandbox := self.sandboxes.get(name) or before) is not None:
             self.webhooks.wake(sandbox)
