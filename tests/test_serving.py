@@ -275,10 +275,10 @@ def test_invalid_settings(settings: Settings, expected: str) -> None:
 
 
 def test_invalid_data_folder(tmp_path: Path) -> None:
-    """A data folder with a foreign database is named in the error."""
-    (tmp_path / "default.sqlite").write_text("Dear diary, " * 100)
-    with pytest.raises(ValueError, match=re.escape(str(tmp_path))):
-        running(Settings(data=str(tmp_path))).__enter__()
+    """A data folder that is none is named in the error."""
+    (file := tmp_path / "data").write_text("Dear diary, " * 100)
+    with pytest.raises(OSError, match=re.escape(str(file))):
+        running(Settings(data=str(file))).__enter__()
 
 
 def test_failed_start_releases_the_folder(tmp_path: Path) -> None:

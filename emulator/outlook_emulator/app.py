@@ -98,7 +98,7 @@ def features(settings: Settings, webhooks: Webhooks) -> Features:
 
 def _end_waits(sandboxes: Sandboxes) -> None:
     """End every request that waits for a clock or for an item, so that a server can stop at once."""
-    for sandbox in sandboxes.all():
+    for sandbox in sandboxes.opened():
         sandbox.traffic.stop()
 
 

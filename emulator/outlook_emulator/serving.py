@@ -33,6 +33,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings, listed
 from outlook_emulator.sockets import ACCEPTED_AT_ONCE, Bounds, Connection, Watch
 from outlook_emulator.store.database import IncompatibleFile
+from outlook_emulator.store.open_files import raise_limit
 
 _KEEP_ALIVE = 75
 """How long a connection may wait for its next request, in seconds: longer than the minute after which proxies close."""
@@ -69,6 +70,7 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
 
     Data and sample mailboxes are loaded in the block of `loading`.
     """
+    raise_limit()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _listening(settings) as listener:
         tls = _certified(settings)

@@ -17,7 +17,6 @@ from outlook_emulator.errors import (
     AccessDenied,
     BadSignature,
     ConnectorError,
-    InternalError,
     InvalidRequest,
     NotFound,
     Unauthorized,
@@ -144,9 +143,9 @@ class Connector:
                 response = await self._run(exchange)
         except ConnectorError as error:
             response = exchange.refuse(error)
-        except Exception:
-            _log.exception("The request %s %s failed.", exchange.scope["method"], exchange.scope["path"])
-            response = exchange.refuse(InternalError())
+        except Exception as error:
+            work = f"The request {exchange.scope['method']} {exchange.scope['path']}"
+            response = exchange.refuse(self._sandboxes.failures.error_of(error, work))
         # Before the faults: a late or broken response delays no callback.
         if exchange.ran_in is not None:
             webhooks.wake(exchange.ran_in)

@@ -28,6 +28,7 @@ class Webhooks:
         self._sandboxes = sandboxes
         self._deliveries: dict[Sandbox, CallbackDelivery] = {}
         self._rng = Random(sandboxes.settings.seed_of_ids)
+        self._sweep_at = 16
 
     def wake(self, sandbox: Sandbox) -> None:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
@@ -41,15 +42,15 @@ class Webhooks:
         delivery = self._deliveries.get(sandbox)
         if delivery is None:
             timeout = self._sandboxes.settings.callback_timeout
-            for deleted in self._deliveries.keys() - self._sandboxes.all():
-                self._stop(deleted)
+            if len(self._deliveries) >= self._sweep_at:
+                self._sweep()
             delivery = self._deliveries[sandbox] = CallbackDelivery(sandbox, timeout, sandbox.traffic.written)
             sandbox.due.append(delivery)
         delivery.wake()
 
     def wake_all(self) -> None:
         """Deliver the callbacks that were pending when the server stopped."""
-        for sandbox in self._sandboxes.all():
+        for sandbox in self._sandboxes.opened():
             self.wake(sandbox)
 
     async def close(self) -> None:
@@ -66,6 +67,13 @@ class Webhooks:
         # Without a body, the operation raises its own error.
         if (body := await exchange.body(settings.max_body_bytes)).strip():
             await self._validate(reader_of(ClientSubscription).read(body)["NotificationUrl"])
+
+    def _sweep(self) -> None:
+        """Stop the deliveries of sandboxes that were deleted without a request about them."""
+        for deleted in [sandbox for sandbox in self._deliveries if sandbox.db.closed]:
+            self._stop(deleted)
+        # Later each time, since each sweep looks at all of them.
+        self._sweep_at = 2 * len(self._deliveries) + 16
 
     def _stop(self, sandbox: Sandbox) -> list[asyncio.Task[None]]:
         """Stop the delivery of a sandbox; returns the tasks that are being cancelled."""
