@@ -34,13 +34,13 @@ def test_invalid_import(url: str, tmp_path: Path) -> None:
     """A file that is missing, has no items, or is imported to an unknown connection gives one line of error."""
     mail = tmp_path / "mail.eml"
     mail.write_text("Subject: Lunch\n\n")
+    hint = "--format names the format, and `outlook-emulator mail deliver` takes mails"
     broken = tmp_path / "broken.ics"
     broken.write_text("hello")
     for arguments, expected in (
         (
             [str(mail), "--connection", "x"],
-            f"{mail} has neither a calendar nor a vCard; --format names the format, and `outlook-emulator mail deliver`"
-            " takes mails",
+            f"{mail} has neither a calendar nor a vCard; {hint}",
         ),
         (["none.ics", "--connection", "x"], "cannot read none.ics: No such file or directory"),
         ([str(broken), "--connection", "nobody-yet"], "No connection 'nobody-yet' exists in this sandbox."),
