@@ -59,7 +59,7 @@ def parse(raw: bytes) -> Parsed[Card]:
     for them. A birthday without a year is in 1604, as in Outlook and Apple's programs. Line ends become `\\r\\n`. Other
     properties are ignored. A card from which nothing can be taken is left out.
 
-    Raises InvalidRequest for a file without vCards, and without one from which anything can be taken; TooMuchContent for
+    Raises InvalidRequest for a file without vCards, or without one from which anything can be taken; TooMuchContent for
     more than 10,000 cards, and for a card with more than 50,000 values of a kind.
     """
     raw_cards, skipped = read_cards(raw)
