@@ -65,7 +65,7 @@ def _server_of(arguments: argparse.Namespace, method: str, sandbox: str, path: s
             raise SystemExit(output.print_error(at(arguments, url), (status, content)))
     name = sandbox.rpartition("/")[2]
     if len(owners) != 1:
-        problem = f"{' and '.join(owners) or 'none of them'} has a sandbox '{name}'"
+        problem = f"the sandbox '{name}' is on {' and '.join(owners) or 'none of them'}"
         raise SystemExit(output.fail(f"{problem}; select one emulator with --url"))
     return owners[0]
 

@@ -28,6 +28,7 @@ from azure.connectors.sdk.exceptions import ConnectorException
 
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
+from outlook_emulator.mailbox.approvals import answer_links
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.settings import Settings
 from tests.conftest import START, Connection, Sandbox, Server
@@ -749,3 +750,8 @@ def test_sdk_raises_on_an_invalid_message(alice: Connection, bob: Connection) ->
 
     with pytest.raises(ConnectorException, match=r"Message\.Options"):
         alice.sdk("send_approval_mail_async", ApprovalEmailSubscription(CALLBACK, message))
+
+
+def test_links_of_earlier_versions() -> None:
+    """A link that has the sandbox inside, and not in front, is still read."""
+    assert answer_links.read(state("team", 1, "q", 0)) == answer_links.read(f"team.{state(1, 'q', 0)}")
