@@ -33,6 +33,7 @@ def layers() -> None:
     routes, by_id = Routes(OPERATIONS), {row.id: row for row in OPERATIONS}
     query, body = QueryReader(by_id["GetEmailsV2"].parameters), reader_of(ClientSendHtmlMessage)
     values = query.read(_QUERY, lambda name: None)
+    values.pop("search_query", None)
     message_views = listing.find(mailbox, **values)
     shapes = mail_convert.batch(message_views)
     unread = Facets(unread=True)

@@ -145,6 +145,7 @@ def main(kind: str, argument: str) -> None:
         os.sched_setaffinity(0, {0})
     kinds: dict[str, Callable[[], ASGIApp]] = {
         "emulator": lambda: emulator(int(argument)),
+        "stored": lambda: emulator(100, data=argument),
         "without_traffic": lambda: without_traffic(int(argument)),
         "items": lambda: items(int(argument)),
         "live": lambda: items(int(argument), live_series=int(argument)),

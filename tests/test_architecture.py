@@ -33,6 +33,7 @@ VOCABULARY = {
     "ids",
     "odata",
     "options",
+    "recent",
     "seed_folder",
     "settings",
     "steps",

@@ -24,6 +24,7 @@ from outlook_emulator.errors import (
     MethodNotAllowed,
     RenewalFailed,
     ServerStops,
+    StorageUnavailable,
     TimedOut,
     TokenExpired,
     TooManyConnections,
@@ -55,6 +56,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "BodyTooLarge": (100,),
     "StartedOver": (),
     "ServerStops": (),
+    "SandboxUnusable": ("box", "its file is damaged"),
     "TooManyConnections": (),
     "HeadersTooLarge": (1000,),
     "RequestTimeout": (30,),
@@ -141,7 +143,8 @@ def test_unauthorized(error: ConnectorError) -> None:
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_status(kind: type[ConnectorError]) -> None:
     """Every error has a 4xx status, except internal errors, outages, and what was recorded as 500."""
-    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed, ServerStops, TooManyConnections)
+    waiting = (ServerStops, StorageUnavailable, TooManyConnections)
+    outages = (InternalError, BadGateway, TimedOut, GatewayPolicy, RenewalFailed, *waiting)
 
     assert kind.status in range(400, 500) or issubclass(kind, outages)
 

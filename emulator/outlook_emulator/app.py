@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from outlook_emulator.clock import Clock
 from outlook_emulator.operations import OPERATIONS
@@ -31,6 +33,20 @@ from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.settings import Settings, listed
 
 
+class _App(Starlette):
+    """An app with others in front of it, which `front` puts there.
+
+    They come before what Starlette itself puts around every request: the connector responds to its errors itself.
+    """
+
+    def __init__(self, front: Callable[[ASGIApp], ASGIApp], **more: Any) -> None:
+        super().__init__(**more)
+        self._front = front
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return self._front(super().build_middleware_stack())
+
+
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Starlette:
     """An ASGI app that serves the connector and its admin API. Apps in one process share nothing.
 
@@ -49,25 +65,20 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         await webhooks.close()
         sandboxes.close()
 
-    app = Starlette(
+    def front(app: ASGIApp) -> ASGIApp:
+        connector = Connector(app, OPERATIONS, sandboxes, settings, features(settings, webhooks))
+        first = AlternateRoutes(connector, sandboxes)
+        return Cors(first, origins) if origins else first
+
+    app = _App(
+        front,
         # The routes of the admin API come last, since they fit every path.
         routes=[
             *identity_routes(settings.identity_header),
             *web_routes(sandboxes, webhooks, gate, settings),
             *admin_routes(sandboxes, webhooks, gate),
         ],
-        middleware=[
-            *([Middleware(Cors, origins=origins)] if origins else []),
-            Middleware(AlternateRoutes, sandboxes=sandboxes),
-            Middleware(
-                Connector,
-                operations=OPERATIONS,
-                sandboxes=sandboxes,
-                settings=settings,
-                features=features(settings, webhooks),
-            ),
-            Middleware(NoSniff),
-        ],
+        middleware=[Middleware(NoSniff)],
         lifespan=lifespan,
     )
     app.state.sandboxes = sandboxes
@@ -87,7 +98,7 @@ def features(settings: Settings, webhooks: Webhooks) -> Features:
 
 def _end_waits(sandboxes: Sandboxes) -> None:
     """End every request that waits for a clock or for an item, so that a server can stop at once."""
-    for sandbox in sandboxes.all():
+    for sandbox in sandboxes.opened():
         sandbox.traffic.stop()
 
 

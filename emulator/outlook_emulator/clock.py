@@ -72,8 +72,10 @@ class SandboxClock:
 
     def now(self) -> int:
         if not (self._frozen or self._holds):
+            at = self._base.now() + self._shift
             # If the machine's clock is set back, this one stands still until that has caught up.
-            self._at = max(self._at, self._base.now() + self._shift)
+            if at > self._at:
+                self._at = at
         return self._at
 
     @property
@@ -105,21 +107,15 @@ class SandboxClock:
             raise ValueError(f"a clock starts no earlier than {moment(0).isoformat()}")
         if instant > LATEST:
             raise ValueError(f"a clock goes no further than {moment(LATEST).isoformat()}")
-        self._at = instant
-        self._shift = instant - self._base.now()
-        self._changed(self.state)
+        self._become(self._frozen, instant - self._base.now(), instant)
 
     def freeze(self) -> None:
         """Stop the clock until it is set, advanced or released."""
-        self.now()
-        self._frozen = True
-        self._changed(self.state)
+        self._become(True, self._shift, self.now())
 
     def follow(self) -> None:
         """Let the clock run again from the time it shows, at its present distance from the base clock."""
-        self._shift = self.shift
-        self._frozen = False
-        self._changed(self.state)
+        self._become(False, self.shift, self._at)
 
     def check(self, instant: int) -> None:
         """Raise ValueError if the clock cannot be set to an instant: in its past, or after `LATEST`."""
@@ -134,9 +130,7 @@ class SandboxClock:
         """Move to `instant` without changing whether the clock runs. Raises ValueError as `check` does."""
         self.check(instant)
         # By the distance alone: a held clock is behind its base, and has the exact shift when it catches up.
-        self._shift += instant - self._at
-        self._at = instant
-        self._changed(self.state)
+        self._become(self._frozen, self._shift + instant - self._at, instant)
 
     def advance(self, microseconds: int) -> None:
         """Move forward by so many microseconds. Raises ValueError as `check` does."""
@@ -168,6 +162,16 @@ class SandboxClock:
             yield
         finally:
             self._holds -= 1
+
+    def _become(self, frozen: bool, shift: int, at: int) -> None:
+        before = self._frozen, self._shift, self._at
+        self._frozen, self._shift, self._at = frozen, shift, at
+        try:
+            self._changed(self.state)
+        except BaseException:
+            # A clock that could not be kept has not moved: the next start would show the earlier time.
+            self._frozen, self._shift, self._at = before
+            raise
 
     def _pass_until(self, instant: int) -> None:
         if instant > self.now():

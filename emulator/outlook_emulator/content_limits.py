@@ -24,8 +24,9 @@ DEPTH = ContentLimit("levels of MIME parts", 100)
 HEADER_BYTES = ContentLimit("bytes of headers, also in each part", 500_000)
 ITEMS = ContentLimit("items in a list", 50_000)
 NESTING = ContentLimit("levels of JSON", 500)
+SHOWN_NESTING = ContentLimit("levels of JSON in a fault rule", 200)
 
 MAIL_LIMITS = (RECIPIENTS, ATTACHMENTS, TEXT, PARTS, DEPTH, HEADER_BYTES)
 """The limits of a mail that is sent or delivered."""
-BODY_LIMITS = (ITEMS, NESTING)
-"""The limits of a request body; that of the levels holds for bodies above 1 MB."""
+BODY_LIMITS = (ITEMS, NESTING, SHOWN_NESTING)
+"""The limits of a request body; those of items and levels hold for bodies above 1 MB."""

@@ -50,6 +50,9 @@ ConnectorError                  400
 │   └── SearchUnavailable       503  ServiceUnavailable
 ├── TimedOut                    504
 ├── ServerStops                 503  ServiceUnavailable
+├── StorageUnavailable          503  ServiceUnavailable
+│   ├── SandboxUnusable         503  ServiceUnavailable
+│   └── StorageFull             507  InsufficientStorage
 ├── TooManyConnections          503
 ├── TokenExpired                401
 └── Injected                    400  Any
@@ -507,6 +510,30 @@ class StartedOver(Conflict):
 
     def __init__(self) -> None:
         super().__init__("The sandbox was reset or deleted while this request waited.")
+
+
+class StorageUnavailable(ConnectorError):
+    """The emulator cannot read or write its data; `reason` says why. It is ours: the connector has no disk."""
+
+    status = 503
+    code = "ServiceUnavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The emulator cannot use its data: {reason}.")
+
+
+class StorageFull(StorageUnavailable):
+    """There is no room for what would have to be written; the request had no effect."""
+
+    status = 507
+    code = "InsufficientStorage"
+
+
+class SandboxUnusable(StorageUnavailable):
+    """The file of a sandbox cannot be used, so neither can the sandbox."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"the sandbox '{name}' cannot be used, because {problem}")
 
 
 class ServerStops(ConnectorError):

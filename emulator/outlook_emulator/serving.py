@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +33,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings, listed
 from outlook_emulator.sockets import ACCEPTED_AT_ONCE, Bounds, Connection, Watch
 from outlook_emulator.store.database import IncompatibleFile
+from outlook_emulator.store.open_files import raise_limit
 
 _KEEP_ALIVE = 75
 """How long a connection may wait for its next request, in seconds: longer than the minute after which proxies close."""
@@ -67,6 +70,7 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
 
     Data and sample mailboxes are loaded in the block of `loading`.
     """
+    raise_limit()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _listening(settings) as listener:
         tls = _certified(settings)
@@ -78,7 +82,12 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
         if tls is not None:
             ready += f" ca={tls.ca_file}"
         with _announced(settings, ready) as announce, suppress(KeyboardInterrupt):
-            server = _Server(config, announce)
+
+            def on_ready() -> None:
+                announce()
+                _settle()
+
+            server = _Server(config, on_ready)
             _stop_on_hangup(server)
             asyncio.run(server.serve([listener]))
     if not all_work_ended():
@@ -87,6 +96,15 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
         sys.stdout.flush()
         os._exit(0)
     return 0
+
+
+def _settle() -> None:
+    """Do what can wait until the server is ready."""
+    # What is there now stays, so no collection of garbage needs to look at it.
+    gc.freeze()
+    gc.enable()
+    # The first request with a body needs it.
+    threading.Thread(target=import_module, args=("pydantic",), daemon=True).start()
 
 
 def _stop_on_hangup(server: uvicorn.Server) -> None:

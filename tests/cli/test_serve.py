@@ -274,18 +274,11 @@ def test_port_in_use(closed_port: int) -> None:
     assert f"cannot listen on 127.0.0.1:{closed_port}: Address already in use" == text
 
 
-@pytest.mark.parametrize("kind", ["file", "below", "garbage", "directory"])
+@pytest.mark.parametrize("kind", ["file", "below"])
 def test_invalid_data_folder(tmp_path: Path, kind: str) -> None:
-    """A data folder that is not a folder or has a foreign database exits with 1 and a line that names it."""
+    """A data folder that is not a folder exits with 1 and a line that names it."""
     data = tmp_path / "data"
-    if kind in ("file", "below"):
-        data.write_text("I was here first")
-    else:
-        data.mkdir()
-    if kind == "garbage":
-        (data / "default.sqlite").write_text("Dear diary, " * 100)
-    if kind == "directory":
-        (data / "default.sqlite").mkdir()
+    data.write_text("I was here first")
     folder = data / "deeper" if kind == "below" else data
     text = failure(run("serve", "--port", "0", "--data", str(folder)))
 

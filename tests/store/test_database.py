@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from outlook_emulator.store import sql
-from outlook_emulator.store.database import SCHEMA_VERSION, Database, FolderLock, IncompatibleFile
+from outlook_emulator.store import mail, sql
+from outlook_emulator.store.database import SCHEMA_VERSION, Database, IncompatibleFile
+from outlook_emulator.store.folder import FolderLock
+from outlook_emulator.store.records import Facets
 
 KINDS = ("memory", "file")
 
@@ -263,3 +265,28 @@ def test_folder_has_one_emulator(tmp_path: Path) -> None:
         FolderLock(tmp_path)
 
     FolderLock(tmp_path).close()
+
+
+def test_a_message_that_was_undone_is_not_remembered(db: Database) -> None:
+    """A message that was listed and then rolled back does not appear in the place of the next one with its key."""
+    values = {"folder_id": 1, "mailbox_id": 1, "received": 1, "is_read": 0, "is_flagged": 0}
+    more: dict[str, Any] = {"importance": 1, "has_attachments": 0, "recipients_bcc": None}
+    texts = ("message_id", "sender", "recipients_to", "recipients_cc", "reply_to", "subject", "preview", "headers")
+    numbers = ("conversation_id", "sent", "is_html", "importance", "has_attachments", "has_files", "is_encrypted")
+    content = dict.fromkeys(texts, "x") | dict.fromkeys(numbers, 0) | {"raw": None, "stored_body": None}
+
+    def add(body: str) -> list[str]:
+        content_id = mail.insert_content(db, content | {"body": body})
+        mail.insert_message(db, values | more | {"content_id": content_id})
+        return [message.body for message in mail.newest_messages(db, 1, Facets(), 10, 0)]
+
+    def add_in_vain() -> None:
+        with db.transaction():
+            assert ["undone"] == add("undone")
+            fail()
+
+    with pytest.raises(LookupError):
+        add_in_vain()
+
+    assert ["kept"] == add("kept")
+    assert ["kept"] == [message.body for message in mail.newest_messages(db, 1, Facets(), 10, 0)]

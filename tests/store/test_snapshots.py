@@ -86,7 +86,7 @@ def test_partial_file_is_ignored(tmp_path: Path, db: Database) -> None:
     folder = tmp_path / "box.snapshots"
     kept = SnapshotsInFolder(folder)
     kept.keep("a", before := taken(db, 1), 1)
-    (folder / ".a.part").write_bytes(b"SQLite for")
+    (folder / ".a.sqlite.part").write_bytes(b"SQLite for")
     names_and_image = kept.names(), kept.image("a")
     kept.keep("a", taken(db, 2), 2)
 

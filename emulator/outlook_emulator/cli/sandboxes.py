@@ -65,7 +65,13 @@ def list_sandboxes(arguments: argparse.Namespace) -> int:
     if len(servers) > 1:
         return _list_of(arguments, servers)
     response = request.send(arguments, "GET", request.path("sandboxes"))
-    return output.print_response(arguments, response, lambda sandboxes: output.table(sandboxes["value"], _COLUMNS))
+    return output.print_response(arguments, response, _listed)
+
+
+def _listed(sandboxes: Any) -> Iterator[str]:
+    rows = sandboxes["value"]
+    columns = _COLUMNS | ({"PROBLEM": "problem"} if any("problem" in row for row in rows) else {})
+    return output.table(rows, columns)
 
 
 def _list_of(arguments: argparse.Namespace, servers: Sequence[str]) -> int:
@@ -157,3 +163,5 @@ def reset_sandbox(arguments: argparse.Namespace) -> int:
 def state(sandbox: Any) -> Iterator[str]:
     """One line about a sandbox."""
     yield f"sandbox {output.cell(sandbox['name'])} with connections: {output.cell(sandbox['connections'])}"
+    if "problem" in sandbox:
+        yield f"It cannot be used: {output.cell(sandbox['problem'])}"

@@ -26,8 +26,9 @@ def valid(db: Database) -> list[int]:
 
 def current(db: Database) -> int:
     """The current epoch."""
-    text = sandbox_state.get(db, KEY)
-    return int(text.rpartition(" ")[2]) if text else 0
+    if db.epoch is None:
+        db.epoch = valid(db)[-1]
+    return db.epoch
 
 
 def start(db: Database, after: Sequence[int] = (), beyond: int = 0) -> None:
@@ -35,6 +36,7 @@ def start(db: Database, after: Sequence[int] = (), beyond: int = 0) -> None:
     # A restored snapshot brings back an old state, so the number must exceed all that were used outside of it.
     number = max(beyond, current(db), *after[-1:]) + 1
     sandbox_state.put(db, KEY, to_text([*after, number][-_KEPT:]))
+    db.epoch = number
 
 
 def to_text(epochs: Sequence[int]) -> str:

@@ -68,23 +68,37 @@ class Mailbox:
     """One owner's mailbox as one request sees it: the database, the instant, and the generator of ids.
 
     Lives as long as the request. `now` is in microseconds since 1970 and is the same during the whole request.
+    `caller` may be a function that reads it from the request: most requests do not need it.
     """
 
-    __slots__ = ("caller", "db", "now", "owner", "rng", "rules")
+    __slots__ = ("_caller", "db", "now", "owner", "rng", "rules")
 
     def __init__(
-        self, db: Database, owner: Owner, now: int, rng: Random, rules: Rules, caller: Caller = NOBODY
+        self,
+        db: Database,
+        owner: Owner,
+        now: int,
+        rng: Random,
+        rules: Rules,
+        caller: Caller | Callable[[], Caller] = NOBODY,
     ) -> None:
         self.db = db
         self.owner = owner
         self.now = now
         self.rng = rng
         self.rules = rules
-        self.caller = caller
+        self._caller = caller
+
+    @property
+    def caller(self) -> Caller:
+        """Who sent the request."""
+        if not isinstance(self._caller, Caller):
+            self._caller = self._caller()
+        return self._caller
 
     def beside(self, owner: Owner) -> Mailbox:
         """Another mailbox of the same sandbox, in the same request."""
-        return Mailbox(self.db, owner, self.now, self.rng, self.rules, self.caller)
+        return Mailbox(self.db, owner, self.now, self.rng, self.rules, self._caller)
 
     def id_of(self, kind: IdKind, key: int) -> str:
         """The wire id of an item in this mailbox."""

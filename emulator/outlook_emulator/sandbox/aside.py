@@ -41,6 +41,8 @@ async def alone(sandbox: Sandbox, work: Callable[..., T], *arguments: Any) -> T:
     Raises what the work raises. The work goes on if the caller is cancelled, and keeps the sandbox until it ends.
     """
     await sandbox.turn.free()
+    # Here and not in the thread: to make room, it may close the file of another sandbox.
+    sandbox.db.wake()
     sandbox.turn.take()
     running = asyncio.get_running_loop().run_in_executor(_workers(), _with_database, sandbox, work, arguments)
     try:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from bisect import insort
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from outlook_emulator.clock import Clock, SystemClock
-from outlook_emulator.errors import Conflict, InvalidRequest, NotFound
+from outlook_emulator.errors import Conflict, ConnectorError, InvalidRequest, NotFound, SandboxUnusable
+from outlook_emulator.mailbox import epochs
+from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.sandbox import state
+from outlook_emulator.sandbox.failures import Failures
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
-from outlook_emulator.store.database import Database, FolderLock, IncompatibleFile
+from outlook_emulator.store.database import Database, IncompatibleFile, create_file
+from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
+from outlook_emulator.store.folder import DataFolder, Summary
+from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.records import Owner
 
 if TYPE_CHECKING:
@@ -24,6 +32,13 @@ DEFAULT = "default"
 """The name of the sandbox that unknown connection ids belong to."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MOST_PROBLEMS = 10
+"""How many sandboxes that cannot be used the log names at the start."""
+_SAVE_EVERY = 500
+"""After so many databases were closed, the index is written, which takes some milliseconds."""
+_UNREADABLE: tuple[type[Exception], ...] = (ValueError, *STORAGE_ERRORS)
+"""What comes of state that cannot be read."""
+_log = logging.getLogger("outlook_emulator")
 
 
 def sandbox_of(connection_id: str) -> str:
@@ -45,33 +60,66 @@ class Target(NamedTuple):
         return not self.sandbox.db.closed and self.sandbox.db.generation == self.generation
 
 
+class Unusable(NamedTuple):
+    """A sandbox whose file cannot be used: why, and the connections it is known to have."""
+
+    problem: str
+    connection_ids: Sequence[str] = ()
+    is_passing: bool = False
+    """Whether the problem is one of the disk or of limits, so that opening the file is worth another try."""
+
+
 class Sandboxes:
-    """All sandboxes of a server, by name and by connection id."""
+    """All sandboxes of a server, by name and by connection id.
+
+    A sandbox whose file was not opened yet is known by its name and connection ids, and opened when a request needs it.
+    One whose file cannot be used is known by its problem; the others are not affected.
+    """
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
+        self.failures = Failures(settings.data)
         self._by_name: dict[str, Sandbox] = {}
         self._by_connection: dict[str, tuple[Sandbox, Owner]] = {}
         self._ids: dict[str, list[str]] = {}
-        # Before any file is opened: two servers with one folder would write over each other's state.
-        self._lock = self._lock_folder()
-        for name in self._stored_names():
-            self._open(name)
-        if DEFAULT not in self._by_name:
-            self._open(DEFAULT)
+        self._unopened: dict[str, Sequence[str]] = {}
+        self._unopened_by_connection: dict[str, str] = {}
+        self._unusable: dict[str, Unusable] = {}
+        self._unusable_by_connection: dict[str, str] = {}
+        self._renamed: dict[str, str | None] = {}
+        self._names: dict[str, None] = {}
+        self._folder = DataFolder(Path(settings.data)) if settings.data else None
+        self._open_files = OpenFiles()
+        self._unsaved = 0
+        if self._folder is not None:
+            self._read_folder(self._folder)
+        if DEFAULT in self._unopened:
+            self.get(DEFAULT)
+        if DEFAULT in self._unusable:
+            # Requests that reach no other sandbox are recorded there; none can change anything in it.
+            self._default = Sandbox(DEFAULT, Database(), self.clock, settings)
+        elif DEFAULT not in self._by_name:
+            self._create(DEFAULT)
 
     def find(self, connection_id: str) -> tuple[Sandbox, Owner]:
         """The sandbox and the owner of a connection; an unknown connection is created unless the settings refuse it.
 
-        Raises NotFound.
+        Raises NotFound, SandboxUnusable if the file of its sandbox cannot be used, and the error of a file that cannot
+        be opened now.
         """
         connection = self._by_connection.get(connection_id)
         if connection is not None:
             return connection
+        name = self._unopened_by_connection.get(connection_id) or self._unusable_by_connection.get(connection_id)
+        if name is not None:
+            self.named(name)
+            # After another try, the sandbox may turn out to be without it.
+            if connection_id in self._by_connection:
+                return self._by_connection[connection_id]
         if self.settings.unknown_connections == "refuse":
             raise NotFound(f"No connection '{connection_id[:130]}' exists.")
-        sandbox = self.named(sandbox_of(connection_id)) if self.has_rule else self.default
+        sandbox = self.named(sandbox_of(connection_id) if self.has_rule else DEFAULT)
         self.connect(sandbox, connection_id, f"{connection_id}@{self.settings.domain}")
         return self._by_connection[connection_id]
 
@@ -88,7 +136,7 @@ class Sandboxes:
 
         Raises Conflict when any sandbox has the id.
         """
-        if connection_id in self._by_connection:
+        if self.has_connection(connection_id):
             raise Conflict(f"The connection '{connection_id[:130]}' exists already.")
         self._check_rule(sandbox, [connection_id])
         # The registry changes after the commit: what is rolled back was never in it.
@@ -111,7 +159,8 @@ class Sandboxes:
 
     @property
     def default(self) -> Sandbox:
-        return self._by_name[DEFAULT]
+        """The sandbox of unknown connections; if its file cannot be used, an empty one that stands in for it."""
+        return self._by_name.get(DEFAULT) or self._default
 
     @property
     def has_rule(self) -> bool:
@@ -129,18 +178,38 @@ class Sandboxes:
 
     def has_connection(self, connection_id: str) -> bool:
         """Whether any sandbox has a connection."""
-        return connection_id in self._by_connection
+        return (
+            connection_id in self._by_connection
+            or connection_id in self._unopened_by_connection
+            or connection_id in self._unusable_by_connection
+        )
 
     def connection_ids(self) -> frozenset[str]:
         """The connection ids of all sandboxes."""
-        return frozenset(self._by_connection)
+        return frozenset((*self._by_connection, *self._unopened_by_connection, *self._unusable_by_connection))
 
-    def ids_of(self, sandbox: Sandbox) -> tuple[str, ...]:
-        """The connection ids of a sandbox."""
-        return tuple(self._ids.get(sandbox.name, ()))
+    def names(self) -> list[str]:
+        """The names of all sandboxes, also of those that cannot be used."""
+        return list(self._names)
+
+    def ids_of(self, name: str) -> tuple[str, ...]:
+        """The connection ids of a sandbox, as far as they are known."""
+        if name in self._unusable:
+            return tuple(self._unusable[name].connection_ids)
+        return tuple(self._ids.get(name) or self._unopened.get(name, ()))
+
+    def problem_of(self, name: str) -> str | None:
+        """Why a sandbox cannot be used, None if it can."""
+        unusable = self._unusable.get(name)
+        return None if unusable is None else unusable.problem
+
+    def opened(self) -> list[Sandbox]:
+        """The sandboxes that were needed so far."""
+        return list(self._by_name.values())
 
     def all(self) -> list[Sandbox]:
-        return list(self._by_name.values())
+        """All sandboxes that can be used; opens those that were not needed so far."""
+        return [sandbox for name in self.names() if (sandbox := self.get(name)) is not None]
 
     def clock_of(self, name: str | None = None, connection_id: str | None = None) -> Clock:
         """The clock of the sandbox with a name or a connection; the server's own if there is no such sandbox."""
@@ -151,36 +220,58 @@ class Sandboxes:
 
     def look_up(self, connection_id: str) -> Target:
         """Where a request with a connection id goes: without a mailbox to the default sandbox for an unknown id."""
-        sandbox, owner = self._by_connection.get(connection_id) or (self._place_of(connection_id), None)
+        sandbox, owner = (
+            self._by_connection.get(connection_id)
+            or self._open_for(connection_id)
+            or (self._place_of(connection_id), None)
+        )
+        sandbox.db.used = True
         return Target(sandbox, owner, sandbox.db.generation)
 
     def _place_of(self, connection_id: str) -> Sandbox:
         """The sandbox that counts and records requests with an unknown connection id."""
-        return (self.has_rule and self._by_name.get(sandbox_of(connection_id))) or self.default
+        return (self.has_rule and self.get(sandbox_of(connection_id))) or self.default
 
     def get(self, name: str) -> Sandbox | None:
-        """The sandbox with a name, None if there is none."""
-        return self._by_name.get(name)
+        """The sandbox with a name, None if there is none that can be used now."""
+        sandbox = self._by_name.get(name)
+        if sandbox is None and (name in self._unopened or name in self._unusable):
+            with suppress(ConnectorError, *STORAGE_ERRORS):
+                sandbox = self._opened_now(name)
+        return sandbox
 
     def named(self, name: str) -> Sandbox:
-        """The sandbox with a name. Raises NotFound."""
-        if name not in self._by_name:
-            raise NotFound(f"No sandbox '{name[:100]}' exists.")
-        return self._by_name[name]
+        """The sandbox with a name. Raises NotFound, SandboxUnusable, or the error of a failed access to its file."""
+        sandbox = self._by_name.get(name)
+        if sandbox is None:
+            sandbox = self._opened_now(name)
+        sandbox.db.used = True
+        return sandbox
 
-    def create(self, name: str) -> Sandbox:
-        """Create an empty sandbox. Raises InvalidRequest for an invalid name, Conflict for a taken one."""
+    def create(self, name: str, *, unfinished: bool = False) -> Sandbox:
+        """Create an empty sandbox. Raises InvalidRequest for an invalid name, Conflict for a taken one.
+
+        An `unfinished` one does not exist after a restart, unless `finish` has declared it whole by then.
+        """
         if not _NAME.fullmatch(name):
             raise InvalidRequest(f"A sandbox name has 1 to 64 letters, digits, - or _, unlike '{name[:70]}'.")
-        if name in self._by_name:
+        if name in self._by_name or name in self._unopened:
             raise Conflict(f"A sandbox '{name}' exists already.")
+        if self._folder is not None and self._folder.path(name).exists():
+            problem = self.problem_of(name) or "it appeared while the emulator ran; a restart reads it"
+            raise Conflict(
+                f"The file {name}.sqlite is in the way of a new sandbox '{name}': {problem}. Move it away, or delete"
+                " the sandbox."
+            )
+        self._forget_unusable(name)
         try:
-            sandbox = self._open(name)
+            return self._create(name, unfinished=unfinished)
         except IncompatibleFile as error:
             raise Conflict(str(error)) from error
-        # If the server was killed while it deleted an earlier sandbox with this name, its snapshots may still be there.
-        sandbox.drop_snapshots()
-        return sandbox
+
+    def finish(self, sandbox: Sandbox) -> None:
+        """Declare a sandbox whole that was created as unfinished."""
+        state.finish(sandbox.db)
 
     def reset(self, name: str) -> Sandbox:
         """Reset a sandbox; see `Sandbox.reset`."""
@@ -210,21 +301,24 @@ class Sandboxes:
         """Delete a sandbox with its file and snapshots. Raises NotFound, and Conflict for the default one."""
         if name == DEFAULT:
             raise Conflict("The default sandbox cannot be deleted; reset it instead.")
-        sandbox = self.named(name)
-        self._forget(sandbox)
-        del self._by_name[name]
-        sandbox.close()
-        # The database before the snapshots: if the server is killed in between, the sandbox does not come back.
-        if sandbox.db.path is not None:
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{sandbox.db.path}{suffix}").unlink(missing_ok=True)
-        sandbox.drop_snapshots()
+        if name not in self._unusable:
+            sandbox = self.named(name)
+            self._forget(sandbox)
+            del self._by_name[name]
+            sandbox.close()
+            sandbox.drop_snapshots()
+        self._forget_unusable(name)
+        self._names.pop(name, None)
+        if self._folder is not None:
+            self._folder.delete(name)
 
     def close(self) -> None:
+        """Close all sandboxes."""
         for sandbox in self._by_name.values():
             sandbox.close()
-        if self._lock:
-            self._lock.close()
+        if self._folder is not None:
+            self._folder.save()
+            self._folder.close()
 
     def _check_rule(self, sandbox: Sandbox, ids: Collection[str]) -> None:
         for id in ids if self.has_rule else ():
@@ -238,32 +332,166 @@ class Sandboxes:
     def _check_free(self, sandbox: Sandbox, ids: Collection[str]) -> None:
         self._check_rule(sandbox, ids)
         for id in ids:
-            other, _ = self._by_connection.get(id, (sandbox, None))
-            if other is not sandbox:
-                raise Conflict(f"The connection '{id}' belongs to the sandbox '{other.name}'.")
+            if (holder := self._holder(id)) not in (None, sandbox.name):
+                raise Conflict(f"The connection '{id}' belongs to the sandbox '{holder}'.")
 
-    def _lock_folder(self) -> FolderLock | None:
-        if not self.settings.data:
-            return None
-        folder = Path(self.settings.data)
+    def _holder(self, id: str) -> str | None:
+        """The name of the sandbox that has a connection."""
+        if id in self._by_connection:
+            return self._by_connection[id][0].name
+        return self._unopened_by_connection.get(id) or self._unusable_by_connection.get(id)
+
+    def _read_folder(self, folder: DataFolder) -> None:
+        """Learn which sandboxes there are, and open those that the index does not know or that have callbacks."""
+        unknown = []
+        for name, summary in folder.summaries():
+            if not _NAME.fullmatch(name):
+                continue
+            if summary is None:
+                unknown.append(name)
+                continue
+            self._names[name] = None
+            self._unopened[name] = summary.connection_ids
+            self._unopened_by_connection |= dict.fromkeys(summary.connection_ids, name)
+        for name in unknown:
+            self._names[name] = None
+            self._unopened[name] = ()
+            self.get(name)
+        for name in [name for name in self._unopened if folder.last_summary(name).has_work]:
+            self.get(name)
+        problems = [f"The sandbox '{name}' cannot be used: {why.problem}" for name, why in self._unusable.items()]
+        for problem in problems[:_MOST_PROBLEMS]:
+            _log.error("%s", problem)
+        if len(problems) > _MOST_PROBLEMS:
+            _log.error(
+                "%d more sandboxes cannot be used; the list of sandboxes says why", len(problems) - _MOST_PROBLEMS
+            )
+
+    def _open_for(self, connection_id: str) -> tuple[Sandbox, Owner] | None:
+        """Open the sandbox of a connection if it was not needed so far; None if that has no such connection."""
+        name = self._unopened_by_connection.get(connection_id)
+        if name is not None:
+            self.get(name)
+        return self._by_connection.get(connection_id)
+
+    def _opened_now(self, name: str) -> Sandbox:
+        """Open a sandbox that was not needed so far. Raises as `named` does."""
+        unusable = self._unusable.get(name)
+        if unusable is not None and not unusable.is_passing:
+            raise SandboxUnusable(name, unusable.problem)
+        if self._folder is None or (unusable is None and name not in self._unopened):
+            raise NotFound(f"No sandbox '{name[:100]}' exists.")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(f"cannot keep data in {folder}: {error.strerror}") from error
-        return FolderLock(folder)
-
-    def _stored_names(self) -> list[str]:
-        if not self.settings.data:
-            return []
-        folder = Path(self.settings.data)
-        return sorted(file.stem for file in folder.glob("*.sqlite") if _NAME.fullmatch(file.stem))
-
-    def _open(self, name: str) -> Sandbox:
-        path = Path(self.settings.data) / f"{name}.sqlite" if self.settings.data else None
-        sandbox = Sandbox(name, Database(path), self.clock, self.settings)
-        self._by_name[name] = sandbox
-        self.refresh(sandbox)
+            db = Database(self._folder.path(name), open_files=self._open_files)
+            try:
+                sandbox = self._of_file(name, db)
+            except BaseException:
+                db.close()
+                raise
+        except IncompatibleFile as error:
+            self._set_aside(name, str(error))
+            raise SandboxUnusable(name, str(error)) from error
+        except STORAGE_ERRORS as error:
+            self._set_aside(name, str(error), is_passing=True)
+            raise
         return sandbox
+
+    def _of_file(self, name: str, db: Database) -> Sandbox:
+        """The sandbox in an opened file. Raises IncompatibleFile if it cannot be used, NotFound if it is unfinished."""
+        assert db.path is not None
+        assert self._folder is not None
+        if not state.is_finished(db):
+            self._forget_unopened(name)
+            del self._names[name]
+            db.close()
+            self._folder.delete(name)
+            raise NotFound(f"The sandbox '{name}' was never finished.")
+        try:
+            sandbox = Sandbox(name, db, self.clock, self.settings)
+            connections = sandbox.connections()
+            epochs.valid(db)
+            recorded = state.read_name(db)
+        except _UNREADABLE as error:
+            if is_passing(error):
+                raise
+            raise IncompatibleFile(f"{db.path} cannot be read: {error}") from error
+        self._check_copies(name, recorded, connections)
+        if recorded != name:
+            self._renamed[name] = recorded
+            # On a full disk, the next start does it.
+            with suppress(*STORAGE_ERRORS):
+                state.write_name(db, name)
+        self._forget_unopened(name)
+        self._forget_unusable(name)
+        self._add(sandbox)
+        return sandbox
+
+    def _check_copies(self, name: str, recorded: str | None, ids: Collection[str]) -> None:
+        """Set a copy aside: the other sandbox with the same connections, or by IncompatibleFile the one at hand.
+
+        The file of a sandbox holds the name under which it was created or opened last.
+        """
+        holders = {holder: id for id in ids if (holder := self._holder(id)) not in (None, name)}
+        for other, id in holders.items():
+            assert other is not None
+            if recorded != name or self._renamed.get(other) != name:
+                raise IncompatibleFile(_copy_text(name, other, id))
+            # The copy was opened first.
+            self._set_aside(other, _copy_text(other, name, id))
+
+    def _set_aside(self, name: str, problem: str, *, is_passing: bool = False) -> None:
+        """Go on without a sandbox."""
+        assert self._folder is not None
+        sandbox = self._by_name.pop(name, None)
+        ids = self._ids.get(name) or self._unopened.get(name) or self._folder.last_summary(name).connection_ids
+        if sandbox is not None:
+            self._forget(sandbox)
+            sandbox.close()
+        self._forget_unopened(name)
+        self._forget_unusable(name)
+        own = [id for id in ids if self._holder(id) is None]
+        self._unusable[name] = Unusable(problem, own, is_passing)
+        self._unusable_by_connection |= dict.fromkeys(own, name)
+
+    def _create(self, name: str, *, unfinished: bool = False) -> Sandbox:
+        if self._folder is None:
+            return self._add(Sandbox(name, Database(), self.clock, self.settings))
+        path = self._folder.path(name)
+        create_file(path, state.of_new(name, unfinished=unfinished))
+        try:
+            sandbox = Sandbox(name, Database(path, open_files=self._open_files), self.clock, self.settings)
+        except BaseException:
+            self._folder.delete(name)
+            raise
+        # If the server was killed while it deleted an earlier sandbox with this name, its snapshots may still be there.
+        sandbox.drop_snapshots()
+        return self._add(sandbox)
+
+    def _add(self, sandbox: Sandbox) -> Sandbox:
+        self._names[sandbox.name] = None
+        self._by_name[sandbox.name] = sandbox
+        self.refresh(sandbox)
+        sandbox.db.before_rest = partial(self._summarize, sandbox)
+        return sandbox
+
+    def _summarize(self, sandbox: Sandbox) -> Callable[[], None]:
+        """Read what the index says of a sandbox, before its file is closed; the result notes it afterwards."""
+        if not state.is_finished(sandbox.db):
+            return lambda: None
+        summary = Summary(self._ids.get(sandbox.name, ()), callbacks.has_work(sandbox.db))
+
+        def note() -> None:
+            folder = self._folder
+            if folder is None or self._by_name.get(sandbox.name) is not sandbox:
+                return
+            folder.note(sandbox.name, summary)
+            self._unsaved += 1
+            # Now and then, for a start after a kill.
+            if self._unsaved >= _SAVE_EVERY:
+                self._unsaved = 0
+                folder.save()
+
+        return note
 
     def refresh(self, sandbox: Sandbox) -> None:
         """Read the connections of a sandbox again, after a change on the sandbox itself."""
@@ -275,3 +503,19 @@ class Sandboxes:
     def _forget(self, sandbox: Sandbox) -> None:
         for id in self._ids.pop(sandbox.name, ()):
             del self._by_connection[id]
+
+    def _forget_unopened(self, name: str) -> None:
+        for id in self._unopened.pop(name, ()):
+            self._unopened_by_connection.pop(id, None)
+
+    def _forget_unusable(self, name: str) -> None:
+        if (unusable := self._unusable.pop(name, None)) is not None:
+            for id in unusable.connection_ids:
+                self._unusable_by_connection.pop(id, None)
+
+
+def _copy_text(name: str, other: str, id: str) -> str:
+    return (
+        f"{name}.sqlite is a copy of the sandbox '{other}': both have the connection '{id}'. Move it away, or import it"
+        " into another sandbox with a prefix for its connections"
+    )

@@ -86,7 +86,7 @@ class Sandbox:
         self.rules = Rules.of(settings, self.name)
         self.traffic.limiter.limits = settings
 
-    def mailbox(self, owner: Owner, caller: Caller = NOBODY, now: int | None = None) -> Mailbox:
+    def mailbox(self, owner: Owner, caller: Caller | Callable[[], Caller] = NOBODY, now: int | None = None) -> Mailbox:
         """An owner's mailbox for one request, during which the time is `now`: by default, the present."""
         return Mailbox(self.db, owner, self.clock.now() if now is None else now, self.rng, self.rules, caller)
 
@@ -190,6 +190,7 @@ class Sandbox:
             epoch = epochs.current(self.db)
             self.db.clear()
             epochs.start(self.db, beyond=epoch)
+            self._write_name(self.db)
             self._move = None
             self.clock.restore(ClockState())
             self._start_rng()
@@ -311,7 +312,7 @@ class Sandbox:
             raise NotFound(f"No snapshot '{name[:100]}' of the sandbox '{self.name}' exists. {there}")
 
     def _image(self, values: Mapping[str, str]) -> bytes:
-        return self.db.image({state.RNG: state.rng_to_text(self.rng), **values})
+        return self.db.image({state.RNG: state.rng_to_text(self.rng), **state.OF_FILE, **values})
 
     def _replace(self, other: Database, check_ids: CheckIds) -> None:
         """Take over another database. Raises ValueError for unreadable state, and what `check_ids` raises."""
@@ -320,6 +321,7 @@ class Sandbox:
         clock, rng = state.read_clock(other), state.read_rng(other)
         for key in (state.RNG, TAKEN):
             sandbox_state.delete(other, key)
+        self._write_name(other)
         self.db.take_over(other)
         self.turn.on_loop(self.traffic.leave_epoch)
         self._move = None
@@ -328,6 +330,10 @@ class Sandbox:
             self._start_rng()
         else:
             self.rng = rng
+
+    def _write_name(self, db: Database) -> None:
+        if self.db.path is not None:
+            state.write_name(db, self.name)
 
     def _ensure_owner(self, address: str, display_name: str) -> Owner:
         owner = mailboxes.owner_by_address(self.db, address)

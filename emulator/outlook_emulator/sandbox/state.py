@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random
 
 import orjson
@@ -14,17 +14,55 @@ from outlook_emulator.store.database import Database
 RNG = "random"
 """The key of the state of the random generator; only snapshots and exports have it."""
 _CLOCK = "clock"
+_NAME = "name"
+"""The key of the sandbox's name; only databases in files have it, so that a copied file can be told."""
+_UNFINISHED = "unfinished"
+"""The key of the mark of a sandbox that is being created."""
 _SAMPLES = "samples"
 
 
 def read_clock(db: Database) -> ClockState:
-    """The state of the sandbox's clock. Raises TypeError and ValueError for unreadable state."""
+    """The state of the sandbox's clock. Raises ValueError for unreadable state."""
     text = sandbox_state.get(db, _CLOCK)
-    return ClockState(**orjson.loads(text)) if text else ClockState()
+    try:
+        clock = ClockState(**orjson.loads(text)) if text else ClockState()
+    except (TypeError, ValueError) as error:
+        raise ValueError("its clock cannot be read") from error
+    if not isinstance(clock.shift, int) or not isinstance(clock.frozen_at, int | None):
+        raise ValueError("its clock cannot be read")
+    return clock
 
 
 def write_clock(db: Database, state: ClockState) -> None:
     sandbox_state.put(db, _CLOCK, orjson.dumps(state._asdict()).decode())
+
+
+OF_FILE: Mapping[str, None] = {_NAME: None, _UNFINISHED: None}
+"""The state that belongs to a file rather than to the sandbox in it, as `Database.image` leaves it out."""
+
+
+def of_new(name: str, *, unfinished: bool) -> dict[str, str | None]:
+    """The state with which the file of a sandbox begins."""
+    return {_NAME: name, _UNFINISHED: "yes" if unfinished else None}
+
+
+def is_finished(db: Database) -> bool:
+    """Whether the creation of the sandbox came to its end."""
+    return sandbox_state.get(db, _UNFINISHED) is None
+
+
+def finish(db: Database) -> None:
+    """Remove the mark of a sandbox that is being created."""
+    sandbox_state.delete(db, _UNFINISHED)
+
+
+def read_name(db: Database) -> str | None:
+    """The name under which a file was used last; None for a file of an earlier version of the emulator."""
+    return sandbox_state.get(db, _NAME)
+
+
+def write_name(db: Database, name: str) -> None:
+    sandbox_state.put(db, _NAME, name)
 
 
 def read_samples(db: Database) -> list[tuple[str, str]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -14,15 +15,23 @@ from types import TracebackType
 from typing import Any
 from weakref import finalize
 
-from outlook_emulator.store import images, sql
+from outlook_emulator.store import images, migrations, sql
+from outlook_emulator.store.failures import FileLost, is_passing
+from outlook_emulator.store.files import OWNER_ONLY, draft_of, write_whole
+from outlook_emulator.store.kept_messages import KeptMessages
+from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.turn import Turn
 
 SCHEMA_VERSION = 5
-"""Stored in each file; a file of another version is refused rather than misread."""
+"""Stored in each file; a file of an earlier version is migrated, one of a later version refused."""
 
 
 CACHE_KIB = 16 * 1024
 """How much of a file a connection keeps in memory, in KiB."""
+
+_CHECKPOINT_PAGES = 4000
+"""After so many pages, the log is copied into the file, and the disk is waited for: less than once in a hundred sends.
+The log of a sandbox takes 16 MB at most, but for a single larger write."""
 
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
@@ -32,63 +41,57 @@ PIECE = 1024 * 1024
 """From this many bytes on, a value is read and written in pieces."""
 _LARGE = "large"
 """The key of the sandbox state that says that the database has held a large value."""
+LOG_SUFFIXES = ("-wal", "-shm")
+"""What SQLite adds to the name of a file for its log and the index of that."""
+_log = logging.getLogger("outlook_emulator")
 
 
 class IncompatibleFile(Exception):
-    """A data file that is no database of this version of the emulator."""
-
-
-class FolderLock:
-    """Holds a data folder for one process; the system lets go of it when the process ends, however it ends.
-
-    Raises OSError when another process has it. On Windows, nobody is kept out.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._file = (folder / ".lock").open("w")
-        # A start that fails half-way lets go of the folder as well.
-        finalize(self, self._file.close)
-        if sys.platform == "win32":
-            return
-        import fcntl
-
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise OSError(f"another emulator keeps its data in {folder}") from error
-
-    def close(self) -> None:
-        self._file.close()
+    """A data file that is no database of the emulator, or one that is damaged or of a later version."""
 
 
 class Database:
     """A sandbox's state. Lives as long as its sandbox; `close` it.
 
     Starts empty, from its file, or in memory from an `image`. Raises IncompatibleFile for an unusable file, ValueError
-    for an unusable image; both say why.
+    for an unusable image; both say why. A file or an image of an earlier version is migrated, the old file kept.
+
+    A database in a file may `rest`: its file is closed until the next statement. `open_files` decides when.
 
     Reads outside a transaction see the latest commit: there is one connection and no await between statements.
     """
 
-    def __init__(self, path: Path | None = None, *, image: bytes | None = None) -> None:
-        self._connection = _open(path) if image is None else _load(image)
-        # Tests drop apps without stopping them; their connections must close too.
-        finalize(self, self._connection.close)
+    execute: Callable[..., sqlite3.Cursor]
+    """Run a statement with its parameters."""
+
+    def __init__(
+        self, path: Path | None = None, *, image: bytes | None = None, open_files: OpenFiles | None = None
+    ) -> None:
         self.path = path
-        # Bound once: every statement of every request goes through it.
-        self.execute = self._connection.execute
-        self._transaction = Transaction(self._connection)
+        self.is_resting = False
+        self._open_files = open_files
+        self._earlier_writes = 0
         self.turn = Turn()
+        self.used = False
+        """Whether a request has come lately; a database that was not used rests first."""
+        self.before_rest: Callable[[], Callable[[], None]] | None = None
+        """Called before the file is closed; the result is called afterwards."""
+        self._identity: tuple[int, int] | None = None
+        self._bind(_open(path) if image is None else _load(image))
         self._borrowed: RLock | None = None
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""
+        self.epoch: int | None = None
+        """The current epoch; None until it is first read."""
+        self.callback_work: bool | None = None
+        """Whether there may be somebody to call; None until somebody looks, and after a write that may change it."""
         self.feed_start: int | None = None
         """The instant before which the change feed has no entries; None until it is first read."""
         self.appended = self.appended_bytes = 0
         """Entries of the change feed, and bytes of earlier states in them, since the feed was last trimmed."""
         self.generation = 0
         """Incremented when the content is dropped or replaced; results from an earlier generation are invalid."""
+        self.kept_messages = KeptMessages()
         self.is_taken_over = False
         """Whether the content came from another database, and not from writes since the last drop."""
         self.closed = False
@@ -111,7 +114,7 @@ class Database:
     def writes(self) -> int:
         """A number that changes with every write; an equal value means that nothing was written."""
         # SQLite counts no rows where all of them are replaced.
-        return self._connection.total_changes + self.generation
+        return self._earlier_writes + self.generation + (0 if self.is_resting else self._connection.total_changes)
 
     def one(self, statement: str, parameters: Mapping[str, Any]) -> Any:
         """The first row as a tuple, or None."""
@@ -126,6 +129,7 @@ class Database:
 
     def read_bytes(self, table: str, column: str, key: int) -> bytes:
         """The bytes in a column, in pieces: reading many in one step stops all threads of the process."""
+        self.wake()
         with self._connection.blobopen(table, column, key, readonly=True) as blob:
             return b"".join(iter(lambda: blob.read(PIECE), b""))
 
@@ -140,6 +144,8 @@ class Database:
         """A block whose statements take effect together, or not at all when it raises."""
         if self._borrowed is not None:
             self._wait()
+        if self.is_resting:
+            self.wake()
         return self._transaction
 
     @contextmanager
@@ -148,6 +154,7 @@ class Database:
 
         A statement of another thread waits for the end of the block, since it would join the block's transaction.
         """
+        self.wake()
         lock, execute = RLock(), self.execute
 
         def execute_in_turn(statement: str, parameters: Mapping[str, Any] | Sequence[Any] = {}) -> sqlite3.Cursor:
@@ -155,7 +162,7 @@ class Database:
                 return execute(statement, parameters)
 
         with lock:
-            self._borrowed, self.execute = lock, execute_in_turn  # type: ignore[assignment]
+            self._borrowed, self.execute = lock, execute_in_turn
             try:
                 yield
             finally:
@@ -166,10 +173,21 @@ class Database:
             with lock:
                 pass
 
+    def _undo(self) -> None:
+        self._connection.rollback()
+        # The keys of rows that are undone are used again.
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what is remembered of rows that are no longer there."""
+        self.epoch = self.callback_work = None
+        self.kept_messages.clear()
+
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""
         self.generation += 1
         self.last_change = self.feed_start = None
+        self._forget()
         self.is_taken_over = False
         self._has_large = None
         for (name,) in self.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
@@ -179,16 +197,18 @@ class Database:
         for statement in sql.SCHEMA:
             self.execute(statement)
 
-    def image(self, state: Mapping[str, str] = {}) -> bytes:
-        """The database as the bytes of an SQLite file, with `state` added. Call it outside a transaction."""
+    def image(self, state: Mapping[str, str | None] = {}) -> bytes:
+        """The database as the bytes of an SQLite file, with this state. Call it outside a transaction.
+
+        A value that is None is left out of the image.
+        """
         if self._size() >= _LARGE_IMAGE:
             with suppress(OSError, sqlite3.OperationalError):
                 return self._image_by_file(state)
         self.execute("BEGIN IMMEDIATE")
         try:
             # Rolled back below: the image has these values, the database itself never does.
-            for key, value in state.items():
-                self.execute(sql.SET_STATE, {"key": key, "value": value})
+            _write_state(self._connection, state)
             return images.alone(self._connection.serialize())
         finally:
             self.execute("ROLLBACK")
@@ -197,15 +217,14 @@ class Database:
         (pages,), (size,) = self.one("PRAGMA page_count", {}), self.one("PRAGMA page_size", {})
         return int(pages * size)
 
-    def _image_by_file(self, state: Mapping[str, str]) -> bytes:
+    def _image_by_file(self, state: Mapping[str, str | None]) -> bytes:
         """The image by way of a file, since to serialize a large database stops all threads of the process."""
         with TemporaryDirectory() as folder:
             file = Path(folder) / "image.sqlite"
             with closing(_connect(str(file))) as copy:
                 copy.execute("PRAGMA synchronous = OFF")
                 self._connection.backup(copy)
-                for key, value in state.items():
-                    copy.execute(sql.SET_STATE, {"key": key, "value": value})
+                _write_state(copy, state)
                 copy.execute("PRAGMA journal_mode = DELETE")
             return file.read_bytes()
 
@@ -220,29 +239,97 @@ class Database:
 
     def take_over(self, other: Database) -> None:
         """Replace the content with that of `other`; unchanged on error. Call it outside a transaction."""
+        other.wake()
+        self.wake()
+        if self.path is not None:
+            self._check_file()
         other._connection.backup(self._connection)
         self.generation += 1
         self.last_change = self.feed_start = None
+        self._forget()
         self.is_taken_over = True
         self._has_large = None
 
     def close(self) -> None:
         self._wait()
+        if not (self.closed or self.is_resting):
+            self._close_file()
         self.closed = True
+
+    def rest(self) -> bool:
+        """Close the file until the next statement; returns whether that is possible now."""
+        if self.closed or self.is_resting or self._borrowed is not None or self.turn.is_taken:
+            return False
+        if self._connection.in_transaction:
+            return False
+        self._earlier_writes += self._connection.total_changes
+        # Detached: a database that often rests would gather them.
+        self._finalizer.detach()
+        self._close_file()
+        self.is_resting = True
+        self.execute = self._execute_awake
+        return True
+
+    def _close_file(self) -> None:
+        note = None
+        if self.before_rest is not None:
+            # On a damaged file, nothing can be read.
+            with suppress(sqlite3.Error):
+                note = self.before_rest()
         self._connection.close()
+        if self._open_files is not None:
+            self._open_files.remove(self)
+        if note is not None:
+            note()
+
+    def wake(self) -> None:
+        """Open the file again, if the database rests. Call it on the event loop before a thread gets the database."""
+        if not self.is_resting:
+            return
+        self._check_file()
+        assert self.path is not None
+        self._bind(_opened(self.path))
+
+    def _execute_awake(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any] = {}) -> sqlite3.Cursor:
+        self.wake()
+        return self.execute(statement, parameters)
+
+    def _bind(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.is_resting = False
+        # Tests drop apps without stopping them; their connections must close too.
+        self._finalizer = finalize(self, connection.close)
+        # Bound once: every statement of every request goes through it.
+        self.execute = connection.execute
+        self._transaction = Transaction(connection, self._undo, None if self.path is None else self._check_file)
+        if self.path is not None and self._identity is None:
+            self._identity = _identity(self.path)
+        if self._open_files is not None:
+            self._open_files.add(self)
+
+    def _check_file(self) -> None:
+        """Raise FileLost if the file was deleted or replaced: SQLite would go on writing to a file without a name."""
+        assert self.path is not None
+        if _identity(self.path) != self._identity:
+            raise FileLost(f"the file {self.path.name} was deleted or replaced while the emulator ran")
 
 
 class Transaction:
     """The write transaction of a database. An inner block joins the outer one."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, undo: Callable[[], None], check: Callable[[], None] | None = None
+    ) -> None:
+        self._check = check
         self._execute = connection.execute
-        self._undo = connection.rollback
+        self._undo = undo
         # A depth and no savepoints: an error that leaves an inner block leaves the outer one too, which undoes both.
         self._depth = 0
 
     def __enter__(self) -> None:
         if self._depth == 0:
+            if self._check is not None:
+                self._check()
             self._execute("BEGIN IMMEDIATE")
         self._depth += 1
 
@@ -287,6 +374,14 @@ def _connect(where: str) -> sqlite3.Connection:
     return connection
 
 
+def _write_state(connection: sqlite3.Connection, state: Mapping[str, str | None]) -> None:
+    for key, value in state.items():
+        if value is None:
+            connection.execute(sql.DELETE_STATE, {"named": key})
+        else:
+            connection.execute(sql.SET_STATE, {"key": key, "value": value})
+
+
 def _tune(connection: sqlite3.Connection) -> None:
     # Some builds overwrite what is deleted with zeros, which nobody needs in a test double.
     connection.execute("PRAGMA secure_delete = OFF")
@@ -299,44 +394,122 @@ def _open(path: Path | None) -> sqlite3.Connection:
         _tune(connection)
         _template().backup(connection)
         return connection
+    if not path.exists() or path.stat().st_size == 0:
+        create_file(path)
+    return _opened(path)
+
+
+def create_file(path: Path, state: Mapping[str, str | None] = {}) -> None:
+    """Make the file of an empty database with these values of the sandbox's state, whole or not at all."""
+    with closing(_connect(":memory:")) as connection:
+        _template().backup(connection)
+        _write_state(connection, state)
+        content = connection.serialize()
+    # SQLite would add the log of a deleted database to the new one.
+    for suffix in LOG_SUFFIXES:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
     try:
+        write_whole(path, content)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise IncompatibleFile(f"{path} cannot be opened: {error.strerror}") from error
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """Open an existing file. Raises IncompatibleFile if it cannot be used."""
+    try:
+        # SQLite says of every file that it cannot open only that; and it would take a folder for a damaged database.
+        path.open("rb").close()
         connection = _connect(str(path))
-    except sqlite3.OperationalError as error:
-        raise IncompatibleFile(f"{path} cannot be opened: {error}") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise IncompatibleFile(f"{path} cannot be opened: {error.strerror}") from error
     try:
         _tune(connection)
-        _prepare_file(connection, path)
-    except sqlite3.DatabaseError as error:
+        version = _check_version(connection, path)
+        if version == SCHEMA_VERSION and migrations.schema_of(connection) == _schema():
+            # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            return connection
+        migrations.check(connection)
+        # With DELETE, the file holds everything, and no log stays beside it.
+        connection.execute("PRAGMA journal_mode = DELETE")
         connection.close()
+        _migrate_file(path, version)
+    except ValueError as error:
+        connection.close()
+        raise IncompatibleFile(f"{path} cannot be used: {error}") from error
+    except sqlite3.Error as error:
+        connection.close()
+        if is_passing(error):
+            raise
         raise IncompatibleFile(f"{path} is no readable SQLite database: {error}") from error
-    except IncompatibleFile:
+    except BaseException:
         connection.close()
         raise
-    return connection
+    return _opened(path)
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if not 0 < version <= SCHEMA_VERSION:
+        raise IncompatibleFile(
+            f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}"
+            + (": it was written by a later version of the emulator, or by another program" if version else "")
+        )
+    return version
+
+
+@lru_cache(maxsize=1)
+def _schema() -> frozenset[migrations.SchemaRow]:
+    return migrations.schema_of(_template())
+
+
+def _migrate_file(path: Path, version: int) -> None:
+    """Replace a file of an earlier version by its migration, and keep the old one beside it."""
+    image, draft = path.read_bytes(), draft_of(path)
+    draft.unlink(missing_ok=True)
+    kept = path.with_name(f"{path.name}.v{version}")
+    try:
+        # Created first, because SQLite would make it readable for others.
+        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+        with closing(_connect(str(draft))) as connection:
+            _template().backup(connection)
+            _migrate(image, connection)
+        write_whole(kept, image)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _log.warning(
+        "%s was migrated from schema version %d to %d; %s is the old file", path, version, SCHEMA_VERSION, kept
+    )
+
+
+def _migrate(image: bytes, new: sqlite3.Connection) -> None:
+    """Fill a new database with the content of an image of an earlier version. Raises ValueError."""
+    with closing(_connect(":memory:")) as old:
+        images.deserialize(old, image)
+        migrations.migrate(old, new)
+    images.check(new)
 
 
 def _load(image: bytes) -> sqlite3.Connection:
     connection = _connect(":memory:")
     try:
-        images.load(connection, image, _make())
+        if 0 < images.version_of(image) < SCHEMA_VERSION:
+            _template().backup(connection)
+            _migrate(image, connection)
+        else:
+            images.load(connection, image, _make())
     except ValueError:
         connection.close()
         raise
     return connection
 
 
-def _prepare_file(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    # A new file has version 0 and no tables. Tables at version 0 belong to another program.
-    if version != SCHEMA_VERSION and (version or tables):
-        raise IncompatibleFile(f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}")
-    # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    if version == SCHEMA_VERSION:
-        return
-    with Transaction(connection):
-        for statement in sql.SCHEMA:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino

@@ -57,13 +57,24 @@ def load(connection: sqlite3.Connection, image: bytes, wanted: Make) -> None:
     """
     _check_header(image, wanted.header)
     try:
-        # The file may come from anybody: nothing in its schema may call functions, and damaged pages must be noticed.
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.execute("PRAGMA cell_size_check = ON")
-        connection.deserialize(alone(image))
+        deserialize(connection, image)
         _check_schema(_schema_of(connection), wanted.schema)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise ValueError(f"it is not a readable SQLite database: {str(error)[:200]}") from error
+
+
+def deserialize(connection: sqlite3.Connection, image: bytes) -> None:
+    """Load an image that may come from anybody: nothing in its schema may call functions, and damage is noticed."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA cell_size_check = ON")
+    connection.deserialize(alone(image))
+
+
+def version_of(image: bytes) -> int:
+    """The schema version in the header of an image. Raises ValueError if it is no database."""
+    if not image.startswith(_MAGIC) or len(image) < _HEADER_BYTES:
+        raise ValueError("it is not an SQLite database")
+    return int.from_bytes(image[_VERSION], signed=True)
 
 
 def check(connection: sqlite3.Connection) -> None:
@@ -87,9 +98,7 @@ def _schema_of(connection: sqlite3.Connection) -> _Schema:
 
 
 def _check_header(image: bytes, wanted: bytes) -> None:
-    if not image.startswith(_MAGIC) or len(image) < _HEADER_BYTES:
-        raise ValueError("it is not an SQLite database")
-    version, needed = (int.from_bytes(header[_VERSION], signed=True) for header in (image, wanted))
+    version, needed = version_of(image), version_of(wanted)
     if version != needed:
         raise ValueError(f"it has schema version {version}, this emulator needs {needed}")
     for name, place in _LAYOUT.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from outlook_emulator.store import sql
@@ -22,6 +22,8 @@ from outlook_emulator.store.records import (
 
 EVER = 2**63 - 1
 """Later than every instant."""
+_SHORT_LIST = 50
+"""The length of the longest list whose messages are kept: lists of that length are read again and again."""
 
 # --- Folders ---
 
@@ -196,7 +198,20 @@ def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Mes
 def newest_messages(db: Database, folder_id: int, facets: Facets, top: int, skip: int) -> Iterator[Message]:
     """The messages of a folder that have the facets, newest first."""
     values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "below": 0, "top": top, "skip": skip}
-    return map(Message._make, db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
+    if top > _SHORT_LIST:
+        return map(Message._make, db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
+    return _kept_or_read(db, db.all(sql.LIST_KEYS[facet_key(*facets)], values))
+
+
+def _kept_or_read(db: Database, rows: Iterable[tuple[int, int, int]]) -> Iterator[Message]:
+    """The messages with these keys and flags."""
+    kept = db.kept_messages
+    for key, is_read, is_flagged in rows:
+        message = kept.get(key, is_read, is_flagged)
+        if message is None:
+            message = Message._make(db.one(sql.MESSAGE_ANYWHERE, {"id": key}))
+            kept.keep(message)
+        yield message
 
 
 def messages_before(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from outlook_emulator.store import sql
+from outlook_emulator.store.files import write_whole
 
 TAKEN = "taken"
 """The key of the sandbox state that holds the time of a snapshot, in microseconds since 1970."""
@@ -89,11 +90,8 @@ class SnapshotsInFolder:
         return self._path(name).read_bytes()
 
     def keep(self, name: str, image: bytes, taken: int) -> Snapshot:
-        self._folder.mkdir(exist_ok=True)
-        # Written to a temporary file first, so that a killed process leaves either the old snapshot or the new one.
-        unfinished = self._folder / f".{name}.part"
-        unfinished.write_bytes(image)
-        unfinished.replace(self._path(name))
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        write_whole(self._path(name), image)
         return Snapshot(name, taken, len(image))
 
     def drop(self, name: str) -> None:

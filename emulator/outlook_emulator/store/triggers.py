@@ -14,6 +14,7 @@ from outlook_emulator.store.records import Callback, PushTrigger, Subscription
 
 def insert_callback(db: Database, values: Mapping[str, Any]) -> int:
     """Add a callback that was not attempted yet; returns its id."""
+    db.callback_work = None
     return db.insert(sql.INSERT_CALLBACK, values)
 
 
@@ -56,8 +57,10 @@ def has_unattempted_callback(db: Database, url: str, kind: str, reference: str) 
 
 
 def has_callback_work(db: Database) -> bool:
-    """Whether there is a subscription, a push trigger or a pending callback."""
-    return db.one(sql.ANYONE_CALLED, {}) is not None
+    """Whether there is a subscription, a push trigger or a pending callback, or there was one a short time ago."""
+    if db.callback_work is None:
+        db.callback_work = db.one(sql.ANYONE_CALLED, {}) is not None
+    return db.callback_work
 
 
 def cancel_callbacks(db: Database, kind: str, reference: str) -> None:
@@ -77,6 +80,7 @@ def delete_finished_callbacks(db: Database, up_to: int) -> None:
 
 def postpone_callback(db: Database, key: int, due: int) -> None:
     """Set when a callback is due."""
+    db.callback_work = None
     db.execute(sql.POSTPONE_CALLBACK, {"key": key, "until": due})
 
 
@@ -106,6 +110,7 @@ def record_attempt(
         "last_status": status,
         "last_error": error,
     }
+    db.callback_work = None
     db.execute(sql.RECORD_ATTEMPT, values)
 
 
@@ -114,6 +119,7 @@ def record_attempt(
 
 def insert_subscription(db: Database, subscription: Subscription) -> None:
     """Add a subscription."""
+    db.callback_work = None
     db.execute(sql.INSERT_SUBSCRIPTION, subscription._asdict())
 
 
@@ -130,6 +136,7 @@ def live_subscriptions(db: Database, now: int) -> list[Subscription]:
 
 def renew_subscription(db: Database, key: str, url: str, expires: int) -> None:
     """Set the URL of a subscription and when it expires."""
+    db.callback_work = None
     db.execute(sql.RENEW_SUBSCRIPTION, {"key": key, "url": url, "expires": expires})
 
 
@@ -153,6 +160,7 @@ def delete_expired_subscriptions(db: Database, now: int) -> None:
 
 def set_push_trigger(db: Database, trigger: PushTrigger) -> None:
     """Add a push trigger, or replace the one with its connection and name."""
+    db.callback_work = None
     db.execute(sql.SET_PUSH, trigger._asdict())
 
 

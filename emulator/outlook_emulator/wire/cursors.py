@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from datetime import datetime
 from itertools import product
 from typing import NamedTuple
@@ -37,12 +38,13 @@ def mail_state(cursor: str, scope: int, now: int) -> str:
     `LastCreatedMailTime` is the time of the poll in whole seconds. (Recorded from the Office 365 twin: the trigger
     output in the tests of pnp/cli-microsoft365.)
     """
-    start, instant, end = _parts(b64decode(cursor))
+    start, instant, end = _parts(a2b_base64(cursor))
     position = microseconds(datetime.fromisoformat(instant.decode("ascii")))
     hidden = position.to_bytes(_POSITION_BYTES) + scope.to_bytes(_SCOPE_BYTES)
-    blanks = b"".join(_CHUNKS[byte] for byte in hidden)
+    blanks = b"".join(map(_CHUNKS.__getitem__, hidden))
     # The closing brace moves behind the blanks.
-    return b64encode(b"%b%b%b%b}" % (start, iso_seconds(now).encode(), end[:-1], blanks)).decode("ascii")
+    state = b2a_base64(b"%b%b%b%b}" % (start, iso_seconds(now).encode(), end[:-1], blanks), newline=False)
+    return state.decode("ascii")
 
 
 def read_mail_state(state: str) -> State:

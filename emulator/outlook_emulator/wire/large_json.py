@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_base64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
-from outlook_emulator.content_limits import ITEMS, NESTING, TEXT
+from outlook_emulator.content_limits import ITEMS, NESTING, SHOWN_NESTING, TEXT
 from outlook_emulator.errors import TooMuchContent
 
 LARGE_JSON = 1 << 20
@@ -49,6 +49,23 @@ def read_large_json(data: bytes) -> Any:
     Raises ValueError for anything else, and TooMuchContent for too many items or levels.
     """
     return _Reader(data).read()
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether a value has too many levels to be shown inside another one.
+
+    The library reads 1,024 levels of JSON, but writes no more than 254.
+    """
+    level = [value]
+    for _ in range(SHOWN_NESTING.most):
+        level = [item for container in level for item in _items(container)]
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 class LargeBytes:

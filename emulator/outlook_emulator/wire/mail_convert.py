@@ -6,8 +6,10 @@ import mimetypes
 import re
 from binascii import Error, a2b_base64, b2a_base64
 from codecs import getincrementaldecoder
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar, cast
+
+import orjson
 
 from outlook_emulator.clock import iso_seconds
 from outlook_emulator.enums import Importance
@@ -18,6 +20,7 @@ from outlook_emulator.mailbox.mail.reading import AttachedFile, File, MessageVie
 from outlook_emulator.mailbox.mail.replies import REPLY_IMPORTANCE, Answer
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.stored_body import shown_body
+from outlook_emulator.recent import Recent
 from outlook_emulator.steps import STEP
 from outlook_emulator.store.records import Owner
 from outlook_emulator.wire.large_json import LARGE_JSON, LargeBytes, LongText
@@ -35,6 +38,9 @@ from outlook_emulator.wire.mail import (
     ReplyMessage,
 )
 
+_Shape = TypeVar("_Shape")
+_MOST_KEPT = 1024 * 1024
+"""How much written JSON is remembered, in bytes."""
 _IMPORTANCE_NAMES = tuple(Importance.__members__)
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
 _UNKNOWN_TYPE = "application/octet-stream"
@@ -104,12 +110,12 @@ def incoming(shape: Mapping[str, Any], owner: Owner) -> Mail:
 
 def batch(message_views: Sequence[MessageView]) -> BatchResponse[ClientReceiveMessage]:
     """A list of mails in the second version's envelope."""
-    return {"value": [received(message_view) for message_view in message_views]}
+    return {"value": [_received_json(message_view) for message_view in message_views]}
 
 
 def first_generation(message_views: Sequence[MessageView]) -> list[ClientReceiveMessageStringEnums]:
     """A list of mails as the first version's array."""
-    return [received_in_words(message_view) for message_view in message_views]
+    return [_received_in_words_json(message_view) for message_view in message_views]
 
 
 def received(message_view: MessageView) -> ClientReceiveMessage:
@@ -158,6 +164,37 @@ def received_in_words(message_view: MessageView) -> ClientReceiveMessageStringEn
         "Attachments": _files(message_view),
         "IsHtml": message.shown_as_html,
     }
+
+
+class _Written(Generic[_Shape]):
+    """Converts mails as another function does, to JSON that is written already, and remembers it.
+
+    Mails are read much more often than they change. The memory is of the process, by value, so it is never outdated.
+    """
+
+    def __init__(self, convert: Callable[[MessageView], _Shape]) -> None:
+        self._convert = convert
+        self._kept: Recent[MessageView, orjson.Fragment] = Recent(_MOST_KEPT)
+
+    def __call__(self, message_view: MessageView) -> _Shape:
+        attachments = message_view.attachments
+        if attachments and any(file.content is not None for file in attachments):
+            return self._convert(message_view)
+        written = self._kept.get(message_view)
+        if written is None:
+            written = self._write(message_view)
+        return cast("_Shape", written)
+
+    def _write(self, message_view: MessageView) -> orjson.Fragment:
+        text = orjson.dumps(self._convert(message_view))
+        written = orjson.Fragment(text)
+        self._kept.keep(message_view, written, len(text))
+        return written
+
+
+_received_json = _Written(received)
+
+_received_in_words_json = _Written(received_in_words)
 
 
 def raw_bytes(file: File) -> Binary:

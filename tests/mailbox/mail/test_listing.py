@@ -579,3 +579,40 @@ def test_a_search_looks_at_the_start_of_a_long_text(alice: Connection) -> None:
     assert hits == {"early": 1, "middle": 1, "late": 0}
     assert len(alice.get("/v2/Mail", searchQuery="seen")["value"]) == 1
     assert not alice.get("/v2/Mail", searchQuery="unseen")["value"]
+
+
+# --- Lists of mails that were listed before ---
+
+
+def states(connection: Connection, path: str = SECOND) -> list[tuple[str, bool]]:
+    """The subject of each mail in the Inbox, and whether it is read."""
+    answer = connection.get(path, fetchOnlyUnread=False)
+    return [(mail["Subject"], mail["IsRead"]) for mail in (answer["value"] if path == SECOND else answer)]
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+def test_a_list_shows_what_changed_since_the_last_one(sandbox: Sandbox, alice: Connection, path: str) -> None:
+    """A mail that was read, deleted or restored since it was listed is listed as it is now."""
+    alice.deliver(subject="Second")
+    sandbox.advance("1s")
+    alice.deliver(subject="First")
+    sandbox.snapshots.save("unread")
+    before = [("First", False), ("Second", False)]
+    assert before == states(alice, path)
+
+    alice.post(f"/Mail/MarkAsRead/{alice.mails()[0]['Id']}")
+    assert [("First", True), ("Second", False)] == states(alice, path)
+    alice.http.delete(f"/Mail/{alice.mails()[0]['Id']}").raise_for_status()
+    alice.deliver(subject="Third")
+    assert [("Third", False), ("Second", False)] == states(alice, path)
+    sandbox.snapshots.restore("unread")
+    assert before == states(alice, path)
+
+
+def test_a_list_shows_the_attachments_that_were_asked_for(alice: Connection) -> None:
+    """Whether attachments have their content depends on the request alone, not on an earlier one."""
+    alice.deliver(subject="Files", attachments=HELLO)
+
+    for include in (False, True, False):
+        (mail,) = alice.get(SECOND, includeAttachments=include)["value"]
+        assert ("aGVsbG8=" if include else None) == mail["Attachments"][0]["ContentBytes"]

@@ -10,6 +10,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from outlook_emulator.recent import Recent
+from outlook_emulator.server.connector import polling
 from tests.conftest import Connection, Sandbox
 from tests.mailbox.triggers.test_mail_triggers import EVERY, FLAGGED, MENTION, NEW, NOTIFIED, TABLE, Poller, fire
 
@@ -236,6 +238,20 @@ def test_a_state_holds_for_its_trigger_mailbox_and_epoch(
     assert ([], 400) == (poller.ask(), alice.http.get(undone.location).status_code)
     sandbox.admin.request("POST", "/reset")
     assert 400 == alice.http.get(poller.location).status_code
+
+
+@pytest.mark.parametrize("path", [NEW, f"{TABLE}/onnewitems"])
+def test_a_state_holds_when_the_server_has_forgotten_it(
+    alice: Connection, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """A server that does not remember a state, such as a restarted one, reads it."""
+    poller = Poller(alice, path, **EVERY[path])
+    fire(alice, path)
+    remembered = alice.http.get(poller.location).json()
+    monkeypatch.setattr(polling, "_known", Recent(1))
+
+    assert remembered["value"]
+    assert remembered == alice.http.get(poller.location).json()
 
 
 def last(path: str) -> str:

@@ -785,3 +785,18 @@ def test_serve_rejects_invalid_faults(tmp_path: Path) -> None:
 
     assert said[0].startswith(f"the faults in {bad} cannot be used: faults[0]: There is no fault 'gremlins'. There are")
     assert f"cannot read the faults in {missing}: No such file or directory" == said[1]
+
+
+def test_deeply_nested_rules(sandbox: Sandbox) -> None:
+    """A rule that could not be shown is refused before it is armed; what is armed can be shown."""
+
+    def nested(levels: int) -> httpx.Response:
+        deep = "[" * levels + "]" * levels
+        plan = f'{{"faults":[{{"effect":{{"status":500,"body":{deep}}}}}]}}'
+        return sandbox.api.post("/faults", content=plan, headers={"content-type": "application/json"})
+
+    answers = [nested(levels) for levels in (150, 250, 900)]
+
+    assert [201, 400, 400] == [answer.status_code for answer in answers]
+    assert all("The rule has more than 200 levels of JSON." in answer.text for answer in answers[1:])
+    assert sandbox.api.get("/faults").status_code == 200

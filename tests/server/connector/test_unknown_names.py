@@ -59,6 +59,8 @@ def test_unknown_name(strict: tuple[str, Connection], method: str, path: str, bo
     else:
         assert (True, text) == (answer.is_success, answer.headers[WARNING])
         assert {"kind": "warning", "name": "UnknownName", "reason": text} == cause
+        # The same request again has the same warning.
+        assert text == ann.http.request(method, path, json=body).headers[WARNING]
 
 
 @pytest.mark.parametrize(("method", "path", "body"), RIGHT)

@@ -46,6 +46,18 @@ class TextFilter:
         return all(not wanted or wanted & recipients for wanted, recipients in filters)
 
 
+_NO_TEXT_FILTER = TextFilter(None, None, None, None, None)
+
+
+def text_filter_of(
+    to: str | None, cc: str | None, to_or_cc: str | None, from_: str | None, subject: str | None
+) -> TextFilter:
+    """The filters by address and by subject that are set; most requests set none."""
+    if to or cc or to_or_cc or from_ or subject:
+        return TextFilter(to, cc, to_or_cc, from_, subject)
+    return _NO_TEXT_FILTER
+
+
 class _Selection(NamedTuple):
     """Which messages of which folder a list shows; `window` is the number of messages that text filters look at."""
 
@@ -177,7 +189,7 @@ def _select(
     _check_page(mailbox, top, skip)
     mailbox = open_mailbox(mailbox, mailbox_address)
     folder_id = folders.resolve(mailbox, folder_path)
-    text_filter = TextFilter(to, cc, to_or_cc, from_, subject_filter)
+    text_filter = text_filter_of(to, cc, to_or_cc, from_, subject_filter)
     facets = Facets(fetch_only_unread, fetch_only_flagged, fetch_only_with_attachment, importance_facet(importance))
     # Text filters run on what the query returns, so it must return the whole window; all other filters are in the SQL.
     window = mailbox.rules.filter_window if text_filter.is_set else top

@@ -8,8 +8,8 @@ for was received, and before that the first poll. Times of receipt are compared 
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
-from binascii import Error
+from base64 import b64decode
+from binascii import Error, b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from itertools import islice
@@ -25,6 +25,7 @@ from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.mail import folders, listing
 from outlook_emulator.mailbox.mail.reading import files_of, message_of, message_view
 from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.recent import Recent
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store.records import Change, Message
 
@@ -49,6 +50,10 @@ class Position(NamedTuple):
     received: int
     message_id: str | None = None
     internet_message_id: str | None = None
+
+
+_known: Recent[str, Position] = Recent(1000)
+"""The positions in the cursors that were issued or read last: most are sent back with the next poll."""
 
 
 class _Filters(NamedTuple):
@@ -123,6 +128,22 @@ def mention_of(mailbox: Mailbox) -> re.Pattern[str]:
 
 def read_position(mailbox: Mailbox, cursor: str) -> Position:
     """The position in a cursor. Raises InvalidField for a broken cursor, and for one of another mailbox."""
+    position = _known.get(cursor)
+    if position is None:
+        position = _read(cursor)
+        _known.keep(cursor, position)
+    check_position(mailbox, position.created)
+    # A first poll sets it to now, which is one microsecond after the position in the feed.
+    check_instant(mailbox, position.received - 1)
+    if position.message_id is not None:
+        try:
+            mailbox.key_of(IdKind.MESSAGE, position.message_id, "cursor")
+        except NotFound:
+            raise InvalidField("cursor", "belongs to another mailbox.") from None
+    return position
+
+
+def _read(cursor: str) -> Position:
     try:
         if len(cursor) > _LONGEST_CURSOR:
             raise ValueError
@@ -137,14 +158,6 @@ def read_position(mailbox: Mailbox, cursor: str) -> Position:
             raise ValueError
     except (Error, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise InvalidField("cursor", "is not a state of this trigger.") from None
-    check_position(mailbox, position.created)
-    # A first poll sets it to now, which is one microsecond after the position in the feed.
-    check_instant(mailbox, position.received - 1)
-    if position.message_id is not None:
-        try:
-            mailbox.key_of(IdKind.MESSAGE, position.message_id, "cursor")
-        except NotFound:
-            raise InvalidField("cursor", "belongs to another mailbox.") from None
     return position
 
 
@@ -183,7 +196,7 @@ def _filters(
     """The filters that all mail triggers have; no folder means any. Raises FolderNotFound."""
     return _Filters(
         folders.resolve(mailbox, folder_path) if folder_path else None,
-        listing.TextFilter(to, cc, to_or_cc, from_, subject_filter),
+        listing.text_filter_of(to, cc, to_or_cc, from_, subject_filter),
         listing.importance_facet(importance),
         fetch_only_with_attachment,
         include_attachments,
@@ -303,7 +316,9 @@ def _text(position: Position) -> str:
         "LastMessageId": position.message_id,
         "LastInternetMessageId": position.internet_message_id,
     }
-    return b64encode(orjson.dumps(state)).decode("ascii")
+    cursor = b2a_base64(orjson.dumps(state), newline=False).decode("ascii")
+    _known.keep(cursor, position)
+    return cursor
 
 
 def _instant(text: str) -> int:

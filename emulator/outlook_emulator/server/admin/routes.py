@@ -6,8 +6,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import orjson
 from starlette.requests import Request
@@ -18,7 +19,6 @@ from starlette.types import Receive, Scope, Send
 from outlook_emulator.errors import (
     AdminTokenRequired,
     ConnectorError,
-    InternalError,
     MethodNotAllowed,
     NoSuchOperation,
     NothingCame,
@@ -51,7 +51,6 @@ from outlook_emulator.wire.mail import Binary
 
 ROOT = "/_emulator/api"
 _HINT = "The connector is at /apim/outlook/{connectionId}, for example GET /apim/outlook/me/v2/Mail."
-_log = logging.getLogger("outlook_emulator")
 
 _FAMILIES = (
     *sandboxes.ROWS,
@@ -94,9 +93,11 @@ def admin_routes(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> list[B
         by_path[path] = {"GET": _HEALTH, "HEAD": _HEALTH}
     # Last, since it fits every path.
     by_path["/{path:path}"] = {}
+    # Of their own: a refused request must not change the ids of items that follow.
+    ids = Random(f"admin {sandboxes.settings.random_seed}")
     # Without methods, Starlette passes all of them on, so that a 405 has the connector's shape too.
     return [
-        Route(path, _Endpoint(sandboxes, webhooks, gate, operations, path.startswith(ROOT)).respond, methods=[])
+        Route(path, _Endpoint(sandboxes, webhooks, gate, operations, path.startswith(ROOT), ids).respond, methods=[])
         for path, operations in by_path.items()
     ]
 
@@ -110,6 +111,7 @@ class _Endpoint:
     gate: Gate
     operations: Mapping[str, AdminOperation]
     guarded: bool
+    ids: Random
 
     async def respond(self, http: Request) -> Response:
         """Handle one request, start to finish."""
@@ -123,9 +125,9 @@ class _Endpoint:
                 # A caller who forgot the connector's prefix looks into the log first.
                 REQUESTS.info("%s", unserved_line(http.method, http.scope["path"], error.message))
             response = self._error(http, error)
-        except Exception:
-            _log.exception("The admin API failed on %s %s", http.method, http.scope["path"])
-            response = self._error(http, InternalError())
+        except Exception as error:
+            work = f"The request {http.method} {http.scope['path']}"
+            response = self._error(http, self.sandboxes.failures.error_of(error, work))
         # A request that waits for items of a sandbox must also wake up when the sandbox is deleted.
         if (sandbox := self.sandboxes.get(name) or before) is not None:
             self.webhooks.wake(sandbox)
@@ -168,7 +170,7 @@ class _Endpoint:
         headers = {"allow": error.allow} if isinstance(error, MethodNotAllowed) else {}
         if isinstance(error, AdminTokenRequired):
             headers["www-authenticate"] = "Bearer"
-        request_id = http.headers.get("x-ms-client-request-id") or str(uuid4())
+        request_id = http.headers.get("x-ms-client-request-id") or str(UUID(int=self.ids.getrandbits(128), version=4))
         body = error_body(error, request_id, "", self.sandboxes.settings.source)
         if isinstance(error, NothingCame):
             body["nearMisses"] = list(error.near_misses)

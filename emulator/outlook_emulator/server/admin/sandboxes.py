@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from outlook_emulator.clock import iso_seconds
-from outlook_emulator.errors import ConnectorError, InvalidRequest, NotFound
+from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.formats.skipped import Parsed
@@ -40,9 +40,14 @@ if TYPE_CHECKING:
 def list_sandboxes(request: AdminRequest) -> shapes.SandboxList:
     # Not from the databases: a worker thread may have one of them.
     registry = request.sandboxes
-    return {
-        "value": [{"name": sandbox.name, "connections": list(registry.ids_of(sandbox))} for sandbox in registry.all()]
-    }
+    return {"value": [_listed(registry, name) for name in registry.names()]}
+
+
+def _listed(registry: Sandboxes, name: str) -> shapes.SandboxFacts:
+    facts: shapes.SandboxFacts = {"name": name, "connections": list(registry.ids_of(name))}
+    if (problem := registry.problem_of(name)) is not None:
+        facts["problem"] = problem
+    return facts
 
 
 async def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
@@ -57,11 +62,13 @@ async def put_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
 
 
 async def _create(request: AdminRequest, name: str) -> shapes.SandboxFacts:
-    sandbox = request.sandboxes.create(name)
+    sandbox = request.sandboxes.create(name, unfinished=True)
     try:
         start_clock(sandbox.clock, request.body.get("clock", {}))
-        return await in_slices(_fill(request, sandbox), sandbox)
-    except ConnectorError:
+        facts = await in_slices(_fill(request, sandbox), sandbox)
+        request.sandboxes.finish(sandbox)
+        return facts
+    except BaseException:
         # It may be gone by now.
         if request.sandboxes.get(sandbox.name) is sandbox:
             request.sandboxes.delete(sandbox.name)
@@ -82,6 +89,9 @@ def _fill(request: AdminRequest, sandbox: Sandbox) -> Sliced[shapes.SandboxFacts
 
 
 def get_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
+    name = request.path["sandbox"]
+    if request.sandboxes.problem_of(name) is not None:
+        return _listed(request.sandboxes, name)
     return sandbox_facts(request.sandbox)
 
 
@@ -90,7 +100,7 @@ def reset_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
 
 
 def delete_sandbox(request: AdminRequest) -> None:
-    request.sandboxes.delete(request.sandbox.name)
+    request.sandboxes.delete(request.path["sandbox"])
 
 
 def seed_sandbox(request: AdminRequest) -> shapes.Seeded:

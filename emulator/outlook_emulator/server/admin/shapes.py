@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Required
+from typing import Annotated, Any, NotRequired, Required
 
 from typing_extensions import TypedDict
 
@@ -90,10 +90,11 @@ class NewSandbox(SandboxContent, total=False):
 
 
 class SandboxFacts(TypedDict):
-    """A sandbox and the ids of its connections."""
+    """A sandbox and the ids of its connections; `problem` says why it cannot be used, and is left out if it can."""
 
     name: str
     connections: list[str]
+    problem: NotRequired[str]
 
 
 class SandboxList(TypedDict):

@@ -11,19 +11,23 @@ _ENVIRONMENT_PATH = "/providers/microsoft.powerapps/environments/"
 
 def caller_of(request: Request) -> Caller:
     """The caller, as the request's headers describe it."""
-    header = request.header
+    headers = request.headers
+
+    def header(name: bytes) -> str:
+        return headers[name].decode("latin-1") if name in headers else ""
+
     # Power Apps calls through a browser or a gateway, and names itself in a header of its own.
-    agent = header("x-ms-user-agent") or header("user-agent") or ""
-    environment = header("x-ms-environment-id") or header("x-ms-client-environment-id") or ""
+    agent = header(b"x-ms-user-agent") or header(b"user-agent")
+    environment = header(b"x-ms-environment-id") or header(b"x-ms-client-environment-id")
     if environment.lower().startswith(_ENVIRONMENT_PATH):
         environment = environment[len(_ENVIRONMENT_PATH) :]
     return Caller(
         user_agent=agent,
         product=product_of(agent),
         environment=environment,
-        workflow_name=header("x-ms-workflow-name") or "",
-        workflow_run=header("x-ms-workflow-run-id") or "",
-        request_id=header("x-ms-client-request-id") or "",
+        workflow_name=header(b"x-ms-workflow-name"),
+        workflow_run=header(b"x-ms-workflow-run-id"),
+        request_id=header(b"x-ms-client-request-id"),
         base_url=_base_url(request),
     )
 

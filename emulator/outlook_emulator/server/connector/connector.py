@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,7 +17,6 @@ from outlook_emulator.errors import (
     AccessDenied,
     BadSignature,
     ConnectorError,
-    InternalError,
     InvalidRequest,
     NotFound,
     Unauthorized,
@@ -25,6 +26,7 @@ from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.operation import Scope as OperationScope
+from outlook_emulator.recent import Recent
 from outlook_emulator.sandbox.aside import LARGE, MANY, alone, aside
 from outlook_emulator.sandbox.registry import Sandboxes, Target
 from outlook_emulator.sandbox.sandbox import Sandbox
@@ -61,7 +63,18 @@ _AUDIENCES = (
 _log = logging.getLogger("outlook_emulator")
 
 _MOST_WARNINGS = 1000
+_KEPT_PLACES = 1024
+"""How many paths are remembered with what they name: a client uses the same ones again and again."""
+_LONGEST_KEPT = 300
 _LONGEST_HEADER = 1000
+
+
+class _Place(NamedTuple):
+    """What the method and the path of a request name: a connection, an operation, and its values in the path."""
+
+    connection_id: str
+    operation: Operation
+    path_values: list[str]
 
 
 class Connector:
@@ -80,6 +93,7 @@ class Connector:
         self._settings = settings
         self._features = features
         self._routes = Routes(operations)
+        self._places: Recent[tuple[str, bytes], _Place] = Recent(_KEPT_PLACES)
         self._endpoints: dict[str, Endpoint] = {}
         self._hosts = Hosts(settings, for_clients=True)
         self._origins = frozenset(origins_of(settings.cors_origins))
@@ -92,11 +106,12 @@ class Connector:
         if scope["type"] != "http" or not scope["raw_path"].startswith(PREFIX):
             await self._app(scope, receive, send)
             return
-        segments = segments_of(scope["raw_path"][len(PREFIX) :].decode("latin-1"))
-        exchange = Exchange(scope, receive, self._look_up(segments), self._error_response)
+        place = self._places.get((scope["method"], scope["raw_path"]))
+        target = self._look_up(_segments(scope)) if place is None else self._sandboxes.look_up(place.connection_id)
+        exchange = Exchange(scope, receive, target, self._error_response)
         outcome: Outcome = LOST
         try:
-            response = await self._respond(exchange, segments)
+            response = await self._respond(exchange, place)
             outcome = await self._send(exchange, response, send)
         except HungUp as broken:
             outcome = broken.how
@@ -108,15 +123,15 @@ class Connector:
             self._features.limits.close(exchange)
             self._features.journal.close(exchange, outcome)
 
-    async def _respond(self, exchange: Exchange, segments: list[str]) -> Response:
+    async def _respond(self, exchange: Exchange, place: _Place | None) -> Response:
         """One request, step by step. An error becomes a response, which the steps below still see."""
         journal, limits, faults, webhooks = self._features
         try:
             try:
-                self._find(exchange, segments)
+                self._find(exchange, place)
                 self._check_origin(exchange)
                 self._authorize(exchange)
-                self._locate(exchange)
+                self._locate(exchange, place)
             finally:
                 # Even if a step failed, so that the journal has refused requests too, with what is known of them.
                 journal.open(exchange)
@@ -128,9 +143,9 @@ class Connector:
                 response = await self._run(exchange)
         except ConnectorError as error:
             response = exchange.refuse(error)
-        except Exception:
-            _log.exception("The request %s %s failed.", exchange.scope["method"], exchange.scope["path"])
-            response = exchange.refuse(InternalError())
+        except Exception as error:
+            work = f"The request {exchange.scope['method']} {exchange.scope['path']}"
+            response = exchange.refuse(self._sandboxes.failures.error_of(error, work))
         # Before the faults: a late or broken response delays no callback.
         if exchange.ran_in is not None:
             webhooks.wake(exchange.ran_in)
@@ -142,9 +157,13 @@ class Connector:
         await journal.note(exchange, response)
         return response
 
-    def _find(self, exchange: Exchange, segments: list[str]) -> None:
+    def _find(self, exchange: Exchange, place: _Place | None) -> None:
         """Find the row. Raises NoSuchOperation and MethodNotAllowed."""
-        exchange.operation, exchange.path_values = self._routes.match(exchange.scope["method"], segments)
+        if place is not None:
+            exchange.operation, exchange.path_values = place.operation, place.path_values
+            return
+        scope = exchange.scope
+        exchange.operation, exchange.path_values = self._routes.match(scope["method"], _segments(scope))
 
     def _check_origin(self, exchange: Exchange) -> None:
         """Refuse what pages of other sites send, which may have rebound their name. Raises ConnectorError."""
@@ -169,12 +188,21 @@ class Connector:
             error.hint = f"Send the header 'Authorization: Bearer TOKEN' with {wanted} as the token."
             raise
 
-    def _locate(self, exchange: Exchange) -> None:
+    def _locate(self, exchange: Exchange, place: _Place | None) -> None:
         """Read the connection id, or find the sandbox that a link names. Raises InvalidRequest."""
-        if exchange.row.place_of is not None:
+        if place is not None:
+            exchange.connection_id = place.connection_id
+        elif exchange.row.place_of is not None:
             exchange.enter(self._sandbox_of_link(exchange))
         else:
             exchange.connection_id = decode_path_value(exchange.path_values[0], "connectionId")
+            self._keep_place(exchange, exchange.connection_id)
+
+    def _keep_place(self, exchange: Exchange, connection_id: str) -> None:
+        """Remember what the path of a request names."""
+        method, path = exchange.scope["method"], exchange.scope["raw_path"]
+        if len(path) <= _LONGEST_KEPT:
+            self._places.keep((method, path), _Place(connection_id, exchange.row, exchange.path_values))
 
     def _look_up(self, segments: list[str]) -> Target:
         """Where the request goes. It is found first, since its sandbox counts and records failed requests as well."""
@@ -225,7 +253,7 @@ class Connector:
         return endpoint.run_whole(exchange, self._mailbox(exchange, sandbox, owner), arguments)
 
     def _mailbox(self, exchange: Exchange, sandbox: Sandbox, owner: Owner) -> Mailbox:
-        mailbox = sandbox.mailbox(owner, caller_of(exchange))
+        mailbox = sandbox.mailbox(owner, partial(caller_of, exchange))
         if exchange.rule_changes:
             mailbox.rules = replace(mailbox.rules, **exchange.rule_changes)
         return mailbox
@@ -283,6 +311,10 @@ class Connector:
 
     def _random_id(self) -> str:
         return str(UUID(int=self._rng.getrandbits(128), version=4))
+
+
+def _segments(scope: Scope) -> list[str]:
+    return segments_of(scope["raw_path"][len(PREFIX) :].decode("latin-1"))
 
 
 def authorize(request: Request, settings: Settings) -> None:

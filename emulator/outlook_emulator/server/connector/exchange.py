@@ -79,11 +79,16 @@ class Request:
         self._body: bytes | None = None
         self._digest: int | None = None
 
-    def header(self, name: str) -> str | None:
-        """A request header by its lower-case name."""
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        """The request headers by their lower-case names."""
         if self._headers is None:
             self._headers = dict(self.scope["headers"])
-        value = self._headers.get(name.encode("ascii"))
+        return self._headers
+
+    def header(self, name: str) -> str | None:
+        """A request header by its lower-case name."""
+        value = self.headers.get(name.encode("ascii"))
         return None if value is None else value.decode("latin-1")
 
     async def body(self, limit: int) -> bytes:
@@ -272,9 +277,13 @@ def _date_header(second: int) -> tuple[bytes, bytes]:
 
 async def send_response(send: Send, response: Response, common: list[tuple[bytes, bytes]]) -> Outcome:
     """Send a response with the headers that every response has; returns the outcome for the journal."""
-    headers: list[Any] = [*common, (b"content-length", b"%d" % len(response.body)), *response.headers]
+    body = response.body
+    headers: list[Any] = [*common, (b"content-length", b"%d" % len(body)), *response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send_body(send, response.body)
+    if len(body) <= _PART:
+        await send({"type": "http.response.body", "body": body})
+    else:
+        await send_body(send, body)
     return ANSWERED
 
 

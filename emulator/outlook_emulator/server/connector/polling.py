@@ -11,8 +11,10 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll
 from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.triggers import MAIL_CURSOR
+from outlook_emulator.recent import Recent
 from outlook_emulator.server.connector.exchange import Exchange, RawHeaders, Response
 from outlook_emulator.wire import cursors
+from outlook_emulator.wire.cursors import State
 from outlook_emulator.wire.large_json import write_json
 
 FIRST, WAITING, IDLE = 15, 0, 60
@@ -25,7 +27,9 @@ trigger output on qiita.com). That a 202 has it too is inferred.
 """
 
 # Of the characters in a state, those that a query must not hold; in lower case (recorded).
-_ESCAPES = str.maketrans({character: f"%{ord(character):02x}" for character in "+/=:"})
+_ESCAPES = [(character, f"%{ord(character):02x}") for character in "+/=:"]
+_known: Recent[tuple[str, str], State] = Recent(1000)
+"""What states hold that were issued or read last, by parameter and value: most come back with the next poll."""
 
 
 def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str | None:
@@ -35,11 +39,17 @@ def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str
     Raises InvalidRequest for the cursor of another trigger or mailbox, or of an epoch that is over.
     """
     parts = (part.partition("=") for part in _parts(exchange))
-    texts = [unquote(value) for name, _, value in parts if unquote(name) == operation.cursor]
+    texts = [value for name, _, value in parts if _decoded(name) == operation.cursor]
     if not texts:
         return None
-    read = cursors.read_mail_state if operation.cursor == MAIL_CURSOR else cursors.read_calendar_state
-    cursor, scope = read(texts[-1])
+    key = operation.cursor or "", texts[-1]
+    known = _known.get(key)
+    if known is None:
+        read = cursors.read_mail_state if operation.cursor == MAIL_CURSOR else cursors.read_calendar_state
+        known = read(unquote(texts[-1]))
+        if known.scope is not None:
+            _known.keep(key, known)
+    cursor, scope = known
     if scope is not None and not _is_of(scope, operation, mailbox):
         raise InvalidRequest(
             f"The query parameter '{operation.cursor}' belongs to another trigger or mailbox,"
@@ -87,8 +97,11 @@ def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor
         state = cursors.mail_state(cursor, scope, mailbox.now)
     else:
         state = cursors.calendar_state(cursor, scope)
-    kept = [part for part in _parts(exchange) if unquote(part.partition("=")[0]) != operation.cursor]
-    return _absolute(exchange, "&".join([*kept, f"{operation.cursor}={state.translate(_ESCAPES)}"]))
+    kept = [part for part in _parts(exchange) if _decoded(part.partition("=")[0]) != operation.cursor]
+    for character, escape in _ESCAPES:
+        state = state.replace(character, escape)
+    _known.keep((operation.cursor or "", state), State(cursor, scope))
+    return _absolute(exchange, "&".join([*kept, f"{operation.cursor}={state}"]))
 
 
 def _same(exchange: Exchange) -> bytes:
@@ -108,6 +121,10 @@ def _parts(exchange: Exchange) -> list[str]:
     return raw.split("&") if raw else []
 
 
+def _decoded(name: str) -> str:
+    return unquote(name) if "%" in name else name
+
+
 def _is_of(scope: int, operation: Operation, mailbox: Mailbox) -> bool:
     # The present epoch first: almost every cursor is from it.
     return scope == _scope(operation, mailbox, epochs.current(mailbox.db)) or any(
@@ -118,4 +135,4 @@ def _is_of(scope: int, operation: Operation, mailbox: Mailbox) -> bool:
 def _scope(operation: Operation, mailbox: Mailbox, epoch: int) -> int:
     """A number that only states of this trigger, mailbox and epoch have."""
     # Short, since every state carries it. It notices mix-ups, and there is nothing to protect from forgery.
-    return crc32(f"{mailbox.owner.id} {operation.family} {epoch}".encode())
+    return crc32(b"%d %b %d" % (mailbox.owner.id, operation.family.encode(), epoch))

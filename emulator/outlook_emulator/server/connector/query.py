@@ -7,10 +7,14 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.recent import Recent
 from outlook_emulator.wire.base import Parameter
 from outlook_emulator.wire.body import Unknown, ignore
 
 Header = Callable[[str], str | None]
+_KEPT = 64
+"""How many queries each reader remembers: a workflow sends the same one again and again."""
+_LONGEST_KEPT = 500
 
 
 class QueryReader:
@@ -21,6 +25,8 @@ class QueryReader:
 
     def __init__(self, parameters: Sequence[Parameter], cursor: str | None = None) -> None:
         self._cursor = cursor
+        self._cursor_start = None if cursor is None else f"{cursor}=".encode("ascii")
+        self._kept: Recent[bytes, dict[str, Any]] = Recent(_KEPT)
         self._by_name = {
             parameter.name.lower(): parameter for parameter in parameters if parameter.schema.location == "query"
         }
@@ -34,21 +40,34 @@ class QueryReader:
         Raises InvalidRequest, naming the parameter, and what `unknown` raises. By default, unknown names are ignored,
         since public workflows send some.
         """
-        values = self._defaults.copy()
-        seen: set[str] = set()
-        for name, text in pairs(raw) if raw else ():
-            parameter = self._by_name.get(name)
-            if parameter is None:
-                self._report(name, unknown)
-            elif name not in seen:
-                seen.add(name)
-                values[parameter.keyword] = parameter.read(text)
+        if self._cursor_start is not None:
+            # The cursor, which each poll changes, is read elsewhere.
+            raw = b"&".join([part for part in raw.split(b"&") if not part.startswith(self._cursor_start)])
+        kept = self._kept.get(raw)
+        values = (self._read(raw, unknown) if kept is None else kept).copy()
         for parameter in self._headers:
             if (value := header(parameter.name)) is not None:
                 values[parameter.keyword] = parameter.read(value)
         for parameter in self._required:
             if parameter.keyword not in values:
                 raise InvalidRequest(f"The query parameter '{parameter.name}' is required.")
+        return values
+
+    def _read(self, raw: bytes, unknown: Unknown) -> dict[str, Any]:
+        values = self._defaults.copy()
+        seen: set[str] = set()
+        is_kept = len(raw) <= _LONGEST_KEPT
+        for name, text in pairs(raw) if raw else ():
+            parameter = self._by_name.get(name)
+            if parameter is None:
+                self._report(name, unknown)
+                # So that the next request is warned as well.
+                is_kept = False
+            elif name not in seen:
+                seen.add(name)
+                values[parameter.keyword] = parameter.read(text)
+        if is_kept:
+            self._kept.keep(raw, values)
         return values
 
     def _report(self, name: str, unknown: Unknown) -> None:

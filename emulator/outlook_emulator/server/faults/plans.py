@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from outlook_emulator.content_limits import SHOWN_NESTING
 from outlook_emulator.errors import ConnectorError, InvalidRequest
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
@@ -25,6 +26,7 @@ from outlook_emulator.slices import Sliced, whole
 from outlook_emulator.traffic.fault_plan import FaultRule, FaultWhen
 from outlook_emulator.traffic.faults import WORK, Effect, Rule, When
 from outlook_emulator.wire.body import reader_of
+from outlook_emulator.wire.large_json import is_too_deep
 
 # Not dots alone: the name becomes a part of paths, in which clients resolve `.` and `..`.
 _NAME = re.compile(r"(?!\.+$)[\w.~-]{1,100}")
@@ -75,6 +77,9 @@ def _rule(
     sandboxes: Sandboxes, sandbox: Sandbox, members: Mapping[str, Any], header: str | None
 ) -> Callable[[str], Rule]:
     """A factory that makes the rule by its name."""
+    if is_too_deep(members):
+        # It could be armed, but not shown.
+        raise InvalidRequest(f"The rule has more than {SHOWN_NESTING.most} levels of JSON.")
     options = parse(FaultRule, members)
     if options.name is not None and not _NAME.fullmatch(options.name):
         raise InvalidRequest(f"'name' must be 1 to 100 letters, digits, -._ or ~, unlike '{options.name[:110]}'.")

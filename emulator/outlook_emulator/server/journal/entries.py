@@ -14,6 +14,7 @@ from outlook_emulator.traffic.call_facts import path_below
 from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, ImportEntry
 from outlook_emulator.traffic.retry_report import Retried
 from outlook_emulator.traffic.secrets import RawHeaders, redacted
+from outlook_emulator.wire.large_json import is_too_deep
 
 WORKFLOW = {
     "name": b"x-ms-workflow-name",
@@ -158,11 +159,11 @@ def _body(body: bytes, truncated: bool, content_type: str) -> Any:
 
 
 def _is_json(body: bytes) -> bool:
+    """Whether a body is JSON that can be read as part of an entry."""
     try:
-        orjson.loads(body)
+        return not is_too_deep(orjson.loads(body))
     except orjson.JSONDecodeError:
         return False
-    return True
 
 
 def _text(body: bytes, truncated: bool) -> str | None:

@@ -14,6 +14,7 @@ from outlook_emulator.server.web.option_fields import OptionField, fields_of, me
 from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.settings import limits
 from outlook_emulator.traffic.fault_plan import FaultEffect, FaultMatch, FaultRule, FaultWhen
+from outlook_emulator.wire.large_json import is_too_deep
 
 _PARTS = {"match": FaultMatch, "when": FaultWhen, "effect": FaultEffect}
 _OF_RULE = ("match", "when", "effect", "sequence")
@@ -46,10 +47,13 @@ async def arm(request: PageRequest) -> str:
 
 
 async def arm_plan(request: PageRequest) -> None:
+    text = request.form.raw("plan")
     try:
-        plan = orjson.loads(request.form.raw("plan"))
+        plan = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise InvalidRequest(f"The plan is not JSON: {error}.") from None
+    if is_too_deep(plan):
+        raise InvalidRequest("The plan is nested too deeply.")
     await request.admin("ArmFaults", plan)
 
 

@@ -8,6 +8,7 @@ import orjson
 
 from outlook_emulator.options import Option, options_of
 from outlook_emulator.server.web.forms import Form, read_number
+from outlook_emulator.wire.large_json import is_too_deep
 
 
 class OptionField(NamedTuple):
@@ -72,6 +73,7 @@ def _value(option: Option, text: str) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return orjson.loads(text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
+    return text if is_too_deep(value) else value

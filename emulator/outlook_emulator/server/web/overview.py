@@ -9,11 +9,21 @@ from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.store import mail, outbox
 
 _LATEST = 10
+_MOST_OPENED = 200
+"""With more sandboxes than this, the list of them only has numbers of those that are in use."""
 
 
 def load_sandboxes(request: PageRequest) -> dict[str, Any]:
     from outlook_emulator.sandbox.samples import names
 
+    registry = request.sandboxes
+    # Reading the numbers of many would keep all others waiting.
+    shown = (
+        registry.all()
+        if len(registry.names()) <= _MOST_OPENED
+        else [sandbox for sandbox in registry.opened() if not sandbox.db.is_resting][:_MOST_OPENED]
+    )
+    names_shown = {sandbox.name for sandbox in shown}
     return {
         "sandboxes": [
             {
@@ -24,7 +34,17 @@ def load_sandboxes(request: PageRequest) -> dict[str, Any]:
                 "faults": len(sandbox.traffic.faults.rules()),
                 "now": sandbox.clock.now(),
             }
-            for sandbox in request.sandboxes.all()
+            for sandbox in shown
+        ],
+        "rest": [
+            {"name": name, "connections": registry.ids_of(name)}
+            for name in registry.names()
+            if name not in names_shown and registry.problem_of(name) is None
+        ],
+        "unusable": [
+            {"name": name, "problem": problem}
+            for name in registry.names()
+            if (problem := registry.problem_of(name)) is not None
         ],
         "samples": names(),
     }

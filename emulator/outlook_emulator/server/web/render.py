@@ -47,7 +47,7 @@ def render(request: PageRequest, values: Mapping[str, Any], form_token: str, has
         "path": request.path,
         "url": request.url,
         "sandbox": sandbox,
-        "sandbox_names": [other.name for other in request.sandboxes.all()],
+        "sandbox_names": [other for other in request.sandboxes.names() if request.sandboxes.problem_of(other) is None],
         "connections": connections,
         "connection": connection,
         "home": next((page.path for page in PAGES if page.nav and page.group == "mailbox"), ""),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route, Router, request_response
 
-from outlook_emulator.errors import AdminTokenRequired, ConnectorError, InternalError, InvalidRequest, NotFound
+from outlook_emulator.errors import AdminTokenRequired, ConnectorError, InvalidRequest, NotFound
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.auth import Gate
@@ -31,7 +30,6 @@ SECURITY = {
     "cache-control": "no-store",
 }
 """Headers of every page. A loader that returns a response may set its own."""
-_log = logging.getLogger("outlook_emulator")
 
 
 def router(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> Router:
@@ -101,9 +99,9 @@ class _Endpoint:
             return await (self._submit(request) if http.method == "POST" else self._show(request))
         except ConnectorError as error:
             return self._error(http, error)
-        except Exception:
-            _log.exception("The page %s failed.", http.scope["path"])
-            return self._error(http, InternalError())
+        except Exception as error:
+            failures = self.site.backend.sandboxes.failures
+            return self._error(http, failures.error_of(error, f"The page {http.scope['path']}"))
 
     async def _show(self, request: PageRequest, failure: Failure | None = None, status: int = 200) -> Response:
         await self._turn(request)

@@ -78,6 +78,8 @@ class CallbackDelivery:
     def wake(self) -> None:
         """Look at the sandbox soon, if something was written or a call became due since the last look."""
         if not self._is_over and (self._sandbox.db.writes != self._seen_writes or self._is_due()):
+            if not self._sandbox.turn.is_taken and self._has_nobody_to_call():
+                return
             # Later, so that the request at hand does not pay for it.
             asyncio.get_running_loop().call_soon(self._look)
 
@@ -103,9 +105,7 @@ class CallbackDelivery:
         if self._sandbox.turn.is_taken:
             self._sandbox.turn.then(self._look)
             return
-        if not callbacks.has_work(self._sandbox.db):
-            # Most sandboxes have nobody to call, and each of their writes comes here.
-            self._seen_writes, self._poll_at, self._next_at = self._sandbox.db.writes, None, None
+        if self._has_nobody_to_call():
             return
         for step in (self._enqueue_news, self._start_due_calls):
             try:
@@ -113,6 +113,13 @@ class CallbackDelivery:
             except Exception:
                 # Callbacks that were enqueued before must still be delivered.
                 _log.exception("Looking for the callbacks of the sandbox '%s' failed.", self._sandbox.name)
+
+    def _has_nobody_to_call(self) -> bool:
+        # Most sandboxes have nobody to call, and each of their writes comes here.
+        if callbacks.has_work(self._sandbox.db):
+            return False
+        self._seen_writes, self._poll_at, self._next_at = self._sandbox.db.writes, None, None
+        return True
 
     def _enqueue_news(self) -> None:
         """Enqueue callbacks for what happened since the last look."""

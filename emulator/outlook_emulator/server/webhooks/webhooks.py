@@ -13,6 +13,7 @@ from outlook_emulator.sandbox import feed_limit
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.exchange import Exchange
+from outlook_emulator.server.search_upkeep import SearchUpkeep
 from outlook_emulator.server.webhooks import http_callback
 from outlook_emulator.server.webhooks.delivery import CallbackDelivery
 from outlook_emulator.wire.body import reader_of
@@ -27,12 +28,15 @@ class Webhooks:
     def __init__(self, sandboxes: Sandboxes) -> None:
         self._sandboxes = sandboxes
         self._deliveries: dict[Sandbox, CallbackDelivery] = {}
+        self._searches = SearchUpkeep()
         self._rng = Random(sandboxes.settings.seed_of_ids)
+        self._sweep_at = 16
 
     def wake(self, sandbox: Sandbox) -> None:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
         if sandbox.db.appended >= feed_limit.EVERY and not (sandbox.turn.is_taken or sandbox.db.closed):
             _trim(sandbox)
+            self._searches.touch(sandbox)
         sandbox.traffic.written()
         if self._sandboxes.get(sandbox.name) is not sandbox:
             # Deleted or replaced by the request at hand.
@@ -41,20 +45,21 @@ class Webhooks:
         delivery = self._deliveries.get(sandbox)
         if delivery is None:
             timeout = self._sandboxes.settings.callback_timeout
-            for deleted in self._deliveries.keys() - self._sandboxes.all():
-                self._stop(deleted)
+            if len(self._deliveries) >= self._sweep_at:
+                self._sweep()
             delivery = self._deliveries[sandbox] = CallbackDelivery(sandbox, timeout, sandbox.traffic.written)
             sandbox.due.append(delivery)
         delivery.wake()
 
     def wake_all(self) -> None:
         """Deliver the callbacks that were pending when the server stopped."""
-        for sandbox in self._sandboxes.all():
+        for sandbox in self._sandboxes.opened():
             self.wake(sandbox)
+            self._searches.touch(sandbox)
 
     async def close(self) -> None:
         """Stop all deliveries; undelivered callbacks stay pending."""
-        tasks = [task for sandbox in list(self._deliveries) for task in self._stop(sandbox)]
+        tasks = [task for sandbox in list(self._deliveries) for task in self._stop(sandbox)] + self._searches.close()
         if tasks:
             await asyncio.wait(tasks)
 
@@ -66,6 +71,13 @@ class Webhooks:
         # Without a body, the operation raises its own error.
         if (body := await exchange.body(settings.max_body_bytes)).strip():
             await self._validate(reader_of(ClientSubscription).read(body)["NotificationUrl"])
+
+    def _sweep(self) -> None:
+        """Stop the deliveries of sandboxes that were deleted without a request about them."""
+        for deleted in [sandbox for sandbox in self._deliveries if sandbox.db.closed]:
+            self._stop(deleted)
+        # Later each time, since each sweep looks at all of them.
+        self._sweep_at = 2 * len(self._deliveries) + 16
 
     def _stop(self, sandbox: Sandbox) -> list[asyncio.Task[None]]:
         """Stop the delivery of a sandbox; returns the tasks that are being cancelled."""

@@ -102,7 +102,8 @@ _RECEIVED = (
 )
 
 
-def _lists() -> dict[str, Executable]:
+def _lists(messages: Select[Any]) -> dict[str, Executable]:
+    """A list of messages for each combination of facets."""
     # A statement for each combination: a condition such as `:unread = 0 OR is_read = 0` could use no partial index.
     lists: dict[str, Executable] = {}
     either = (False, True)
@@ -110,7 +111,7 @@ def _lists() -> dict[str, Executable]:
         key = facet_key(unread, flagged, attached, importance)
         conditions = [_FACETS[name] for name in key.split("+") if name]
         lists[key] = (
-            _MESSAGES.where(message.c.folder_id == bindparam("folder_id"), *_RECEIVED, *conditions)
+            messages.where(message.c.folder_id == bindparam("folder_id"), *_RECEIVED, *conditions)
             .order_by(*_NEWEST_FIRST)
             .limit(bindparam("top"))
             .offset(bindparam("skip"))
@@ -244,7 +245,8 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .order_by(message.c.id)
     .limit(_ONE)
     .offset(_ZERO),
-    "LIST_MESSAGES": _lists(),
+    "LIST_MESSAGES": _lists(_MESSAGES),
+    "LIST_KEYS": _lists(select(message.c.id, message.c.is_read, message.c.is_flagged)),
     # search
     "SEARCH_ENTRY": select(search_entry.c.rowid_).where(search_entry.c.message_id == bindparam("message_id")),
     "SET_SEARCH_ENTRY": insert(search_entry)

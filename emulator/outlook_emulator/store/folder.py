@@ -1,0 +1,137 @@
+"""The folder in which a server keeps its sandboxes: one database each, and an index of what is in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+from weakref import finalize
+
+import orjson
+
+from outlook_emulator.store.database import LOG_SUFFIXES, SCHEMA_VERSION
+from outlook_emulator.store.files import OWNER_ONLY, write_whole
+
+_INDEX = ".index.json"
+_SUFFIX = ".sqlite"
+_Stamp = list[int]
+"""What changes with every change of a file: time, size and number."""
+
+
+class Summary(NamedTuple):
+    """What a server must know of a sandbox whose database it has not opened."""
+
+    connection_ids: Sequence[str]
+    has_work: bool
+    """Whether there may be callbacks to make."""
+
+
+class FolderLock:
+    """Holds a data folder for one process; the system lets go of it when the process ends, however it ends.
+
+    Raises OSError when another process has it. On Windows, nobody is kept out.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = os.fdopen(os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT, OWNER_ONLY), "w")
+        # A start that fails half-way lets go of the folder as well.
+        finalize(self, self._file.close)
+        if sys.platform == "win32":
+            return
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise OSError(f"another emulator keeps its data in {folder}") from error
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class DataFolder:
+    """A data folder, held for this process until it is closed. Raises OSError if it cannot be used.
+
+    The index saves opening every database at the start: it holds summaries of databases that were closed. A summary
+    counts as long as its file has not changed. The index is no more than a help, and may be missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"cannot keep data in {folder}: {error.strerror}") from error
+        # Before any file is opened: two servers with one folder would write over each other's state.
+        self._lock = FolderLock(folder)
+        self._index = self._read_index()
+
+    def path(self, name: str) -> Path:
+        """The file of a sandbox's database."""
+        return self._folder / f"{name}{_SUFFIX}"
+
+    def summaries(self) -> Iterator[tuple[str, Summary | None]]:
+        """All sandboxes with a file, by name; None where the database must be opened."""
+        with os.scandir(self._folder) as entries:
+            files = {entry.name: entry for entry in entries}
+        for file in sorted(files):
+            if not file.endswith(_SUFFIX):
+                continue
+            name = file.removesuffix(_SUFFIX)
+            row = self._index.get(name)
+            # A database with a log was not closed.
+            is_current = row is not None and f"{file}-wal" not in files and row[0] == _stamp(files[file].stat())
+            yield name, self.last_summary(name) if is_current else None
+
+    def last_summary(self, name: str) -> Summary:
+        """The summary of a sandbox in the index, however old."""
+        _, ids, has_work = self._index.get(name) or ([], [], False)
+        return Summary(ids, has_work)
+
+    def note(self, name: str, summary: Summary) -> None:
+        """Put the summary of a database that was just closed into the index, which `save` writes."""
+        with suppress(OSError):
+            self._index[name] = [_stamp(self.path(name).stat()), list(summary.connection_ids), summary.has_work]
+
+    def save(self) -> None:
+        """Write the index."""
+        content = orjson.dumps({"version": SCHEMA_VERSION, "sandboxes": self._index})
+        # On a full disk, the next start is slower.
+        with suppress(OSError):
+            write_whole(self._folder / _INDEX, content)
+
+    def delete(self, name: str) -> None:
+        """Delete a sandbox's database, then its snapshots: after a kill in between, it does not come back."""
+        path = self.path(name)
+        for suffix in ("", *LOG_SUFFIXES):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        shutil.rmtree(path.with_suffix(".snapshots"), ignore_errors=True)
+        self._index.pop(name, None)
+
+    def close(self) -> None:
+        self._lock.close()
+
+    def _read_index(self) -> dict[str, Any]:
+        try:
+            content = orjson.loads((self._folder / _INDEX).read_bytes())
+            rows = {
+                str(name): [list(stamp), list(ids), bool(work)]
+                for name, (stamp, ids, work) in content["sandboxes"].items()
+            }
+            # A file of an earlier version must be migrated, and so be opened.
+            return (
+                rows
+                if content["version"] == SCHEMA_VERSION
+                else {name: [[], *rest] for name, (_, *rest) in rows.items()}
+            )
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return {}
+
+
+def _stamp(status: os.stat_result) -> _Stamp:
+    return [status.st_mtime_ns, status.st_size, status.st_ino]
