@@ -242,6 +242,7 @@ class Sandboxes:
 
     def finish(self, sandbox: Sandbox) -> None:
         """Declare a sandbox whole that was created as unfinished."""
+        sandbox.db.wait_for_disk(True)
         state.finish(sandbox.db)
 
     def reset(self, name: str) -> Sandbox:
@@ -426,6 +427,9 @@ class Sandboxes:
             raise
         # If the server was killed while it deleted an earlier sandbox with this name, its snapshots may still be there.
         sandbox.drop_snapshots()
+        if unfinished:
+            # What would be lost does not exist yet, and a disk may take longer than all the rest.
+            sandbox.db.wait_for_disk(False)
         return self._add(sandbox)
 
     def _add(self, sandbox: Sandbox) -> Sandbox:
