@@ -7,7 +7,6 @@ files; then how long a start on that folder takes after a stop and after a kill.
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import socket
@@ -73,7 +72,7 @@ class Server:
     @property
     def files(self) -> int:
         """How many files are open."""
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def stop(self, how: signal.Signals) -> float:
         """End the process; returns how long that took, in seconds."""
