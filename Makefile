@@ -9,6 +9,8 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 .PHONY: lock
 .PHONY: dist image check-python clean
 .DEFAULT_GOAL := run
+# With this variable, each of the many processes that the tests start would compile the sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 run: .venv/run.stamp ## run the emulator on localhost with the sample mailboxes
 	@$(BIN)/outlook-emulator serve --seed empty,office,archive

@@ -7,6 +7,8 @@ import logging
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -346,3 +348,22 @@ def test_delayed_request_does_not_delay_the_end(caplog: pytest.LogCaptureFixture
     caller.join()
 
     assert (201, [409], []) == (armed.status_code, answers, caplog.messages)
+
+
+def test_the_start_leaves_what_can_wait() -> None:
+    """A server is ready before what only some requests need is imported."""
+    code = "import sys; from outlook_emulator import app, cli, serving; app.create_app(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    assert not {"pydantic", "httpx", "icalendar", "jinja2", "lark", "sqlmodel", "dateutil"} & set(loaded)
+
+
+def test_a_started_server_collects_garbage() -> None:
+    """The start does without, and a server that runs does not."""
+    gc.disable()
+    try:
+        serving._settle()
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,7 +82,12 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
         if tls is not None:
             ready += f" ca={tls.ca_file}"
         with _announced(settings, ready) as announce, suppress(KeyboardInterrupt):
-            server = _Server(config, announce)
+
+            def on_ready() -> None:
+                announce()
+                _settle()
+
+            server = _Server(config, on_ready)
             _stop_on_hangup(server)
             asyncio.run(server.serve([listener]))
     if not all_work_ended():
@@ -89,6 +96,15 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
         sys.stdout.flush()
         os._exit(0)
     return 0
+
+
+def _settle() -> None:
+    """Do what can wait until the server is ready."""
+    # What is there now stays, so no collection of garbage needs to look at it.
+    gc.freeze()
+    gc.enable()
+    # The first request with a body needs it.
+    threading.Thread(target=import_module, args=("pydantic",), daemon=True).start()
 
 
 def _stop_on_hangup(server: uvicorn.Server) -> None:

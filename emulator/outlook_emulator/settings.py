@@ -95,6 +95,12 @@ class _ServerSettings:
     )
     source: str = option("outlook-emulator.localhost", "host that error bodies name as their source")
     max_body_bytes: int = option(100 * 1024 * 1024, "largest request body", least=0)
+    max_export_bytes: int = option(
+        1024 * 1024 * 1024,
+        "largest file of a whole sandbox, for export and import alike",
+        least=0,
+        most=_MOST_BYTES,
+    )
     max_header_bytes: int = option(
         64 * 1024, "largest head of a request: its URL and its headers", least=1, most=_MOST_BYTES
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -43,6 +44,8 @@ for media_type in ("application/vnd.sqlite3", "application/zip"):
     schemathesis.serializer.alias(media_type, "application/octet-stream")
 EML_FILES = sorted(FIXTURES.rglob("*.eml"))
 
+LONGEST = 1.0
+"""How much processor time a generated request may take, in seconds."""
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much]
 
 
@@ -276,7 +279,10 @@ def answered(app: Starlette, case: Any, base_path: str) -> int:
     request: Any = Request(**arguments).prepare()
     url = urlsplit(request.url)
     headers = [(name.lower().encode("latin-1"), _bytes(value)) for name, value in request.headers.items()]
+    started = time.process_time()
     reply = send(app, request.method, url.path.encode(), url.query.encode(), headers, _bytes(request.body or b""))
+    took = time.process_time() - started
+    assert took < LONGEST, f"{request.method} {request.url} took {took:.2f} s"
     answer = httpx.Response(
         reply.status,
         headers=list(reply.headers.items()),

@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 
 from outlook_emulator.errors import CallsExceeded, TooManyAtOnce
 from outlook_emulator.settings import Limits
+from outlook_emulator.traffic import limits
 from outlook_emulator.traffic.limits import Lease, Limiter
 
 FIXED = settings(derandomize=True, database=None, deadline=None)
@@ -482,3 +483,20 @@ class Callers(RuleBasedStateMachine):
 def test_any_calls() -> None:
     """For any history calls stay within the limit, waits are exact, and rejected requests leave no trace."""
     run_state_machine_as_test(Callers, settings=settings(FIXED, max_examples=150, stateful_step_count=40))
+
+
+def test_idle_connections_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many ids, each used once, do not take memory for ever; those in use keep their counts."""
+    monkeypatch.setattr(limits, "_MANY_CONNECTIONS", 20)
+    limiter = limiter_of(calls=2, period=60)
+    open_lease = limiter.enter("open", NOW)
+    for second in range(200):
+        call(limiter, NOW + second * SECOND, f"c{second}")
+        if second == 150:
+            assert call(limiter, NOW + second * SECOND) is None
+            assert call(limiter, NOW + second * SECOND) is None
+
+    assert len(limiter.uses()) < 150
+    assert call(limiter, NOW + 200 * SECOND) == 10
+    assert limiter.uses()["open"].requests == 1
+    open_lease.release()

@@ -202,7 +202,7 @@ class Database:
 
         A value that is None is left out of the image.
         """
-        if self._size() >= _LARGE_IMAGE:
+        if self.size >= _LARGE_IMAGE:
             with suppress(OSError, sqlite3.OperationalError):
                 return self._image_by_file(state)
         self.execute("BEGIN IMMEDIATE")
@@ -213,7 +213,9 @@ class Database:
         finally:
             self.execute("ROLLBACK")
 
-    def _size(self) -> int:
+    @property
+    def size(self) -> int:
+        """The number of bytes of the database."""
         (pages,), (size,) = self.one("PRAGMA page_count", {}), self.one("PRAGMA page_size", {})
         return int(pages * size)
 

@@ -16,6 +16,9 @@ _SECOND = 1_000_000
 _MOST_INSTANTS = 10_000
 """The number of instants from which calls close to each other share one, which bounds the memory of a connection."""
 
+_MANY_CONNECTIONS = 10_000
+"""From this many connections on, those that are idle are forgotten."""
+
 
 class SlidingWindow:
     """The calls of a connection in the last period, by instant. The window ends now and slides with the clock.
@@ -136,6 +139,7 @@ class Limiter:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._uses: dict[str, Use] = {}
+        self._most_uses = _MANY_CONNECTIONS
 
     def enter(self, connection_id: str, now: int, size: int = 0) -> Lease:
         """Count one request with `size` bytes of body and admit it. Raises CallsExceeded and TooManyAtOnce.
@@ -145,6 +149,8 @@ class Limiter:
         """
         limits, use = self.limits, self._uses.get(connection_id)
         if use is None:
+            if len(self._uses) >= self._most_uses:
+                self._forget_idle(now, limits.calls_period * _SECOND)
             use = self._uses[connection_id] = Use()
         period = limits.calls_period * _SECOND
         counts_refused = limits.refused_calls == "count"
@@ -163,6 +169,12 @@ class Limiter:
         if not counts_refused:
             use.calls.add(now, period)
         return Lease(use, limits, size)
+
+    def _forget_idle(self, now: int, period: int) -> None:
+        """Forget the connections without calls in the period: ids may be refused, and different in each request."""
+        self._uses = {id: use for id, use in self._uses.items() if use.requests or use.calls.count(now, period)}
+        # Not again soon if most of them are in use.
+        self._most_uses = max(_MANY_CONNECTIONS, 2 * len(self._uses))
 
     def uses(self) -> dict[str, Use]:
         """The use of each connection that has sent a request since the counts were cleared."""

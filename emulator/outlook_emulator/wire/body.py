@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, NamedTuple, NotRequired, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NotRequired, get_args, get_origin
 
 import orjson
-from pydantic import TypeAdapter, ValidationError, WrapValidator
 from typing_extensions import TypedDict
 
 from outlook_emulator.content_limits import ITEMS
 from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.wire.base import Schema, is_shape, members_of, required_members, shape_name, unwrap
 from outlook_emulator.wire.large_json import LARGE_JSON, LongText, joined, read_large_json
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 _BYTES = "byte"
 """The format of members that hold bytes in base64."""
@@ -56,7 +58,12 @@ class BodyReader:
         self._strict = strict
         self._required = () if partial else required_members(shape)
         self._lenient = {member.name for member in self._members.values() if member.schema.lenient}
-        self._adapter: TypeAdapter[Any] = TypeAdapter(_loose(shape))
+        # Here, since the import takes a good part of the start of a server, and the first body may come much later.
+        from pydantic import TypeAdapter, ValidationError
+
+        adapter: TypeAdapter[Any] = TypeAdapter(_loose(shape))
+        self._check = adapter.validator.validate_python
+        self._failure = ValidationError
 
     def read(self, data: bytes, unknown: Unknown = ignore) -> Any:
         """The body in its shape. Raises InvalidRequest, naming the property, and what `unknown` raises."""
@@ -68,8 +75,8 @@ class BodyReader:
             raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
         named = self.rename(parsed, "", unknown)
         try:
-            return self._adapter.validate_python(named)
-        except ValidationError as error:
+            return self._check(named)
+        except self._failure as error:
             raise _invalid(error) from None
 
     def rename(self, parsed: Any, path: str, unknown: Unknown) -> dict[str, Any]:
@@ -142,6 +149,8 @@ def _loose_hint(hint: Any) -> Any:
         loose = _loose(plain)
     kept = Annotated[loose, schema]
     if schema.format == _BYTES:
+        from pydantic import WrapValidator
+
         kept = Annotated[loose, schema, WrapValidator(_long_or_checked)]  # type: ignore[misc]
     return kept | None if nullable else kept
 

@@ -129,11 +129,21 @@ def test_a_long_report_ends() -> None:
     assert result.skipped[-1].item == "4000 more items"
 
 
+@pytest.mark.parametrize("between", [b"", b"\r\n", b"\xef\xbb\xbf", b"\r\n\xef\xbb\xbf"])
+def test_files_that_were_joined(between: bytes) -> None:
+    """A file may hold several, whose last lines have no end and whose first lines have a byte order mark."""
+    result = ics.parse(calendar(*GOOD).strip() + between + calendar(*vevent(uid="b", subject="Second")))
+
+    assert ["Good", "Second"] == [series.event.subject for series in result.items]
+    assert [] == result.skipped
+
+
 @pytest.mark.parametrize(
     "raw",
     [
         b"\xef\xbb\xbf" + calendar(*vevent(subject="Café")),
         calendar(*vevent(subject="Café")).decode().encode("utf-16"),
+        calendar(*vevent(subject="Café")).decode().encode("utf-16-be"),
         calendar(*vevent(subject="Café")).replace(b"\r\n", b"\n"),
         calendar(*vevent(subject="Café")).replace(b"\r\n", b"\r"),
         calendar(*vevent(subject="Café")).decode().encode("cp1252"),
@@ -144,7 +154,7 @@ def test_a_long_report_ends() -> None:
         "\r\n".join(vevent(subject="Café")).encode(),
         calendar(*vevent(subject="Café")).removesuffix(b"END:VCALENDAR\r\n"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_forms_of_a_file(raw: bytes) -> None:
     """Byte order marks, encodings, line ends and missing frames do not matter."""

@@ -65,9 +65,9 @@ def test_line_ends(ending: str) -> None:
     assert [(attachment.name, attachment.content) for attachment in mail.attachments] == [("a.txt", b"file")]
 
 
-@pytest.mark.parametrize("codec", ["utf-16", "utf-8-sig"])
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-8-sig"])
 def test_files_saved_by_editors(codec: str) -> None:
-    """A mail that an editor saved with a byte order mark, or as UTF-16, is read."""
+    """A mail that an editor saved with a byte order mark, or as UTF-16 without one, is read."""
     assert parse("Subject: Grüße\r\n\r\nÄ".encode(codec)).subject == "Grüße"
 
 

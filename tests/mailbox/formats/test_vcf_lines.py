@@ -13,6 +13,7 @@ import pytest
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.formats.vcf import parse
+from outlook_emulator.mailbox.message import Address
 
 
 def card_of(*lines: str | bytes, version: str = "2.1") -> Card:
@@ -91,6 +92,20 @@ def test_encodings_of_the_file(encoding: str, has_mark: bool) -> None:
     parsed = parse((marks.get(encoding, b"") if has_mark else b"") + raw)
 
     assert ([card.display_name for card in parsed.items], parsed.skipped) == (["山田 Ö"], [])
+
+
+@pytest.mark.parametrize("between", [b"", b"\r\n", b"\xef\xbb\xbf", b"\r\n\xef\xbb\xbf"])
+def test_files_that_were_joined(between: bytes) -> None:
+    """A file may hold several, whose last lines have no end and whose first lines have a byte order mark."""
+    first, second = (f"BEGIN:VCARD\r\nFN:{name}\r\nEND:VCARD".encode() for name in ("Ann", "Bob"))
+    parsed = parse(first + between + second)
+
+    assert ([card.display_name for card in parsed.items], parsed.skipped) == (["Ann", "Bob"], [])
+
+
+def test_an_address_with_a_name() -> None:
+    """The address of a line is what stands in `<…>`, as in mail."""
+    assert card_of("EMAIL:Ann Lee <ann@example.com>").email_addresses == (Address("ann@example.com", "Ann Lee"),)
 
 
 def test_lines_of_several_encodings() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import time
+from base64 import b64decode, b64encode
 from itertools import pairwise
 
 import pytest
@@ -222,6 +225,26 @@ def test_har(busy: Connection, web: Visitor) -> None:
     assert "fault lost: timeout-504-after" == first["comment"]
     assert {"name": "authorization", "value": "(redacted)"} in first["request"]["headers"]
     assert 1 == len(web.http.get(f"{web.base}journal/1.har").json()["log"]["entries"])
+
+
+@pytest.mark.skipif(shutil.which("bash") is None or shutil.which("base64") is None, reason="bash or base64 is missing")
+def test_copies_of_a_binary_body(alice: Connection, web: Visitor) -> None:
+    """The copies of a request whose body is no text have its bytes, and say where they are cut."""
+    content = b"\xff\x00'" * 30_000
+    alice.http.post("/v2/Mail", content=content, headers={"Content-Type": "application/octet-stream"})
+    entry = alice.sandbox.api.get("/journal").json()["value"][-1]
+    kept = b64decode(entry["request"]["body"]["$content"])
+    command = journal_copies.curl(entry, "http://x")
+    test = journal_copies.pytest_test(entry)
+    (har,) = journal_copies.har([entry], "http://x")["log"]["entries"]
+
+    assert content.startswith(kept)
+    sent = subprocess.run(["bash", "-c", f"curl() {{ cat; }}\n{command}"], capture_output=True, check=True).stdout
+    assert kept == sent
+    assert f"content=b64decode({b64encode(kept).decode()!r})" in test
+    assert "base64" == har["request"]["postData"]["encoding"]
+    assert kept == b64decode(har["request"]["postData"]["text"])
+    assert command.startswith("# The body is cut: the request had 90000 bytes.") == (kept != content)
 
 
 def test_har_of_a_lost_response() -> None:

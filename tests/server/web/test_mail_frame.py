@@ -94,6 +94,7 @@ def test_runs_of_blanks(start: str) -> None:
         ('<IMG alt="a" SRC = "//x/y.png">', True),
         ("<td background='http://x/y'>", True),
         ("<p style='background:url( \"https://x\")'>", True),
+        ('<p style="background:url(&quot;https://x&quot;)">', True),
         ("<img src='cid:a'>", False),
         ("<a href=https://x>y</a>", False),
         ("see https://x", False),

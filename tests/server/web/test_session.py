@@ -58,6 +58,7 @@ def test_wrong_token(locked: Visitor) -> None:
 
     assert 400 == response.status_code
     assert "is not the admin token that this emulator was started with." in response.text
+    assert "guess" not in response.text
     assert 303 == locked.http.get(locked.base).status_code
 
 

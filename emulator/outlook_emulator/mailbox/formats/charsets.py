@@ -142,6 +142,14 @@ _KATAKANA = {byte: 0xFF40 + byte for byte in range(0x21, 0x60)}
 _HIGH = bytes(byte | 0x80 if 0x21 <= byte <= 0x7E else byte for byte in range(256))
 _ESCAPES = re.compile(rb"\x1b(\([BJI]|\$[@B]|\$\(D)")
 
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    # Before those of UTF-16, with which they begin.
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 _LONG = 65_536
 _CUT = 4
 
@@ -153,6 +161,20 @@ class Charset(NamedTuple):
 
     name: str
     decode: Callable[[bytes], str]
+
+
+def as_utf_8(raw: bytes) -> bytes:
+    """A file in UTF-16 or UTF-32 as UTF-8, also without a byte order mark. Other files only lose their mark."""
+    for mark, name in _MARKS.items():
+        if raw.startswith(mark):
+            content = raw.removeprefix(mark)
+            return content if name == "utf-8" else content.decode(name, "replace").encode()
+    # Without a mark: the first two characters are ASCII, so that every other byte is zero.
+    even, odd = raw[0:4:2], raw[1:4:2]
+    for name, zeros, letters in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if zeros == b"\0\0" and b"\0" not in letters:
+            return raw.decode(name, "replace").encode()
+    return raw
 
 
 def decode_text(data: bytes, charset: str | None) -> str:

@@ -177,7 +177,7 @@ def _name(event: Component, number: int) -> str:
     for name in ("SUMMARY", "UID"):
         line = event.first(name)
         if line is not None and line.value.strip():
-            return f'event "{unescaped(line.value).strip()[:60]}"'
+            return f'event "{_clean(line).strip()[:60]}"'
     return f"event number {number}"
 
 

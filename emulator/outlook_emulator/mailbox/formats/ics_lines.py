@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from outlook_emulator.errors import TooMuchContent
+from outlook_emulator.mailbox.formats.charsets import as_utf_8
 from outlook_emulator.mailbox.formats.skipped import SkippedItem
 
 MAX_EVENTS = 10_000
@@ -29,6 +30,7 @@ _PERSON_NAMES = {"ORGANIZER", "ATTENDEE"}
 _TIME_VALUE = re.compile(r":(?=\s*\d{4}-?\d\d-?\d\d[^:;]*\Z)")
 _PERSON_VALUE = re.compile(r":(?=mailto:)", re.IGNORECASE)
 _CARETS = {"^n": "\n", "^N": "\n", "^^": "^", "^'": '"'}
+_BLANKS = "\ufeff \t"
 _PIECE = 74
 
 
@@ -134,7 +136,11 @@ class _Reader:
         if name == "BEGIN":
             self._begin(value.strip().upper(), number)
         elif name == "END":
-            self._end(value.strip().upper(), number)
+            # A file whose last line has no end may be joined with the next one.
+            ended, _, begun = value.upper().partition("BEGIN:")
+            self._end(ended.strip(_BLANKS), number)
+            if begun:
+                self._begin(begun.strip(), number)
         elif name in self._names and not self._too_deep:
             properties = self._open[-1].properties
             if name in properties:
@@ -148,7 +154,7 @@ class _Reader:
             match = _QUOTED_HEAD.match(text)
             if match is not None:
                 head, value = match[0][:-1], text[match.end() :]
-        name = head.partition(";")[0].strip().upper()
+        name = head.partition(";")[0].strip(_BLANKS).upper()
         if not _NAME.match(name):
             return None
         # Some programs write a zone or a name with a colon, and forget its quotes.
@@ -205,9 +211,7 @@ class _Reader:
 
 def _logical_lines(raw: bytes) -> Iterator[tuple[int, str]]:
     """The lines of a file with their numbers, those that begin with a blank joined to the one before."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raw = raw.decode("utf-16", "replace").encode()
-    raw = raw.removeprefix(b"\xef\xbb\xbf")
+    raw = as_utf_8(raw)
     first, is_soft = 0, False
     pieces: list[bytes] = []
     # Joined as bytes, since a fold may stand inside a character.

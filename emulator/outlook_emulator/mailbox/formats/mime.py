@@ -7,6 +7,7 @@ from mimetypes import MimeTypes
 
 from outlook_emulator.enums import Importance
 from outlook_emulator.errors import InvalidRequest, TooMuchContent
+from outlook_emulator.mailbox.formats.charsets import as_utf_8
 from outlook_emulator.mailbox.formats.mime_addresses import read_addresses
 from outlook_emulator.mailbox.formats.mime_body import Content, find_content
 from outlook_emulator.mailbox.formats.mime_headers import (
@@ -90,10 +91,8 @@ def headers_of(raw: bytes) -> list[tuple[str, str]]:
 
 def _without_mark(raw: bytes) -> bytes:
     # A byte order mark or a blank line at the front would make all headers part of the body.
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        # Some editors save a mail as UTF-16.
-        raw = raw.decode("utf-16", "replace").encode()
-    return raw.removeprefix(b"\xef\xbb\xbf").lstrip()
+    # Some editors save a mail as UTF-16.
+    return as_utf_8(raw).lstrip()
 
 
 def _mail(raw: bytes, root: Part) -> Mail:

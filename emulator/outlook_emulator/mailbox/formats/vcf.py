@@ -43,6 +43,7 @@ Labels = Mapping[str, frozenset[str]]
 # A field ends at its separator, unless a backslash is before that.
 _FIELDS = {mark: re.compile(rf"((?:[^\\{mark}]+|\\.|\\\Z)*)({mark}|\Z)", re.DOTALL) for mark in ";,"}
 _ESCAPE = re.compile(r"\\([\\,;:nN])")
+_NAMED = re.compile(r"[\"']?([^<>\"']*+)[\"']? *<([^<>@\s]++@[^<>@\s]++)>")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)")
 _YEARLESS = re.compile(r"--(\d\d)-?(\d\d)")
@@ -146,8 +147,12 @@ def _add_address(lists: dict[str, list[Any]], line: Line) -> None:
     address = _text(line.value).strip()
     if address[:7].lower() == "mailto:":
         address = unquote(address[7:]).strip()
+    name = unquote(line.head.params.get(SHOWN_AS, ""))
+    if named := _NAMED.fullmatch(address):
+        # Some programs write the name before the address, as in mail.
+        address, name = named[2], name or named[1].strip()
     if address:
-        _append(lists, "email_addresses", Address(address, unquote(line.head.params.get(SHOWN_AS, ""))))
+        _append(lists, "email_addresses", Address(address, name))
 
 
 def _place(line: Line, labels: Labels) -> Iterable[tuple[str, str]]:

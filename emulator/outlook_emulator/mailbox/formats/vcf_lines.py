@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64, a2b_qp
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 from outlook_emulator.errors import InvalidRequest
-from outlook_emulator.mailbox.formats.charsets import decode_text
+from outlook_emulator.mailbox.formats.charsets import as_utf_8, decode_text
 from outlook_emulator.mailbox.formats.skipped import SkippedItem
 
 MAX_CARDS = 10_000
 
-_BOMS = {
-    BOM_UTF8: "utf-8",
-    # Before those of UTF-16, with which they begin.
-    BOM_UTF32_LE: "utf-32-le",
-    BOM_UTF32_BE: "utf-32-be",
-    BOM_UTF16_LE: "utf-16-le",
-    BOM_UTF16_BE: "utf-16-be",
-}
-_BEGINNINGS = {word.encode(name): name for name in ("utf-16-le", "utf-16-be") for word in ("B", "b")}
-_MARK = re.compile(r"[\s\0\x1a\ufeff]*(BEGIN|END)[ \t]*:[ \t]*VCARD[\s\0\x1a]*", re.IGNORECASE)
+# A file whose last line has no end may be joined with the next one.
+_MARK = re.compile(
+    r"[\s\0\x1a\ufeff]*(BEGIN|END)[ \t]*:[ \t]*VCARD[\s\0\x1a\ufeff]*(BEGIN[ \t]*:[ \t]*VCARD[\s\0\x1a]*)?",
+    re.IGNORECASE,
+)
 # Up to the first colon that is not in quotes.
 _HEAD = re.compile(r'[^":]*(?:"[^"]*"[^":]*)*')
 _PARAMS = re.compile(r';([^";]*(?:"[^"]*"[^";]*)*)')
@@ -82,11 +76,7 @@ def read_cards(raw: bytes) -> tuple[list[RawCard], list[SkippedItem]]:
 
 def _decoded(raw: bytes) -> tuple[str, bool]:
     """A file as text, and whether its characters are decoded; else each of them stands for a byte."""
-    bom = next((bom for bom in _BOMS if raw.startswith(bom)), b"")
-    name = _BOMS[bom] if bom else _BEGINNINGS.get(raw[:2], "utf-8")
-    raw = raw.removeprefix(bom)
-    if name != "utf-8":
-        return raw.decode(name, "replace"), True
+    raw = as_utf_8(raw)
     try:
         return raw.decode(), True
     except UnicodeDecodeError:
@@ -177,7 +167,7 @@ def _physical_lines(text: str) -> list[str]:
 
 
 def _mark(line: str) -> re.Match[str] | None:
-    """The match of a line that begins or ends a card."""
+    """The match of a line that begins or ends a card, or ends one and begins the next."""
     return _MARK.fullmatch(line) if line[:1] in _MARK_STARTS else None
 
 
@@ -245,6 +235,8 @@ class _Reader:
                 self._begin(number)
             else:
                 self._end(number)
+                if mark[2]:
+                    self._begin(number)
         elif self._agents or not line.strip(_BLANKS):
             pass
         elif self._card is None or not colon:

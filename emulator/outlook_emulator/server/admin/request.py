@@ -13,6 +13,7 @@ from outlook_emulator.errors import NotFound
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.settings import Settings
 from outlook_emulator.store.records import Owner
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class AdminOperation:
     `query` declares the parameters of the query string, `accepts` the JSON of the body. A body may instead be a file of
     the media type `accepts_type`, or a MIME message if `mime_query` declares the parameters that go with one. A file
     in the response has the media type `returns_type`. A `strict` operation rejects unknown members in its body.
+    `most_bytes` picks the limit of the body from the settings.
 
     `reads` parses a file or a MIME message in the body, and uses no database. `is_long` says that the handler may take
     long even for a small request. A handler returns a function instead of a result if the rest needs no database.
@@ -83,6 +85,7 @@ class AdminOperation:
     accepts: Any = None
     accepts_type: str | None = None
     mime_query: type | None = None
+    most_bytes: Callable[[Settings], int] = lambda settings: settings.max_body_bytes
     returns: Any = None
     returns_type: str = MIME
     status: int = 200

@@ -149,7 +149,7 @@ class _Endpoint:
 
     async def _handle(self, operation: AdminOperation, http: Request) -> Response:
         has_body = operation.accepts or operation.accepts_type
-        limit = self.sandboxes.settings.max_body_bytes
+        limit = operation.most_bytes(self.sandboxes.settings)
         content = await read_body(http.scope, http.receive, limit) if has_body else b""
         response: Response = await perform(
             operation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from outlook_emulator.clock import LATEST, iso_ticks
+from outlook_emulator.errors import Conflict
 from outlook_emulator.server.admin import shapes as admin_shapes
 from outlook_emulator.server.admin import snapshot_shapes as shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
@@ -30,6 +31,9 @@ def delete_snapshot(request: AdminRequest) -> None:
 
 
 def export_sandbox(request: AdminRequest) -> Binary:
+    size, most = request.sandbox.db.size, request.sandbox.settings.max_export_bytes
+    if size > most:
+        raise Conflict(f"The sandbox has {size} bytes. At most {most} bytes can be exported and imported.")
     return Binary(request.sandbox.export(), SQLITE)
 
 
@@ -111,6 +115,7 @@ ROWS = (
         is_long=True,
         query=shapes.ImportQuery,
         accepts_type=SQLITE,
+        most_bytes=lambda settings: settings.max_export_bytes,
         returns=admin_shapes.SandboxFacts,
     ),
 )

@@ -20,9 +20,13 @@ def curl(entry: Any, base: str) -> str:
     """A shell command that sends a request again, by the JSON of its entry; `anything` replaces the credential."""
     lines = [f"curl -i -X {entry['method']} {_quoted(_url(entry, base))}"]
     lines += [f"-H {_quoted(f'{name}: {value}')}" for name, value in _headers(entry).items()]
-    if (body := _text(entry["request"]["body"])) is not None:
-        lines.append(f"--data-binary {_quoted(body)}")
-    return " \\\n  ".join(lines)
+    body = entry["request"]["body"]
+    if (encoded := _base64(body)) is not None:
+        lines[0] = f"printf %s {_quoted(encoded)} | base64 -d | {lines[0]}"
+        lines.append("--data-binary @-")
+    elif (text := _text(body)) is not None:
+        lines.append(f"--data-binary {_quoted(text)}")
+    return _said_if_cut(entry) + " \\\n  ".join(lines)
 
 
 def pytest_test(entry: Any) -> str:
@@ -33,14 +37,17 @@ def pytest_test(entry: Any) -> str:
     headers = {name: value for name, value in _headers(entry).items() if name not in _OF_FIXTURE}
     if headers:
         arguments.append(f"headers={headers!r}")
-    if isinstance(body, dict | list):
+    if (encoded := _base64(body)) is not None:
+        arguments.append(f"content=b64decode({encoded!r})")
+    elif isinstance(body, dict | list):
         arguments.append(f"json={body!r}")
     elif body is not None:
         arguments.append(f"content={_text(body)!r}")
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", entry["operation"] or "request").lower()
     call = ",\n        ".join(arguments)
+    imports = "" if encoded is None else "from base64 import b64decode\n\n\n"
     return (
-        f"def test_{name}(outlook):\n"
+        f"{_said_if_cut(entry)}{imports}def test_{name}(outlook):\n"
         f"    response = outlook.http.request(\n        {call},\n    )\n\n"
         f"    assert response.status_code == {entry['status']}\n"
     )
@@ -69,11 +76,10 @@ def _har_entry(entry: Any, base: str) -> dict[str, Any]:
         "headersSize": -1,
         "bodySize": request["size"],
     }
-    if (text := _text(request["body"])) is not None:
-        har_request["postData"] = {"mimeType": request["headers"].get("content-type", ""), "text": text}
+    if request["body"] is not None:
+        har_request["postData"] = {"mimeType": request["headers"].get("content-type", ""), **_har_text(request["body"])}
     content = {"size": response["size"], "mimeType": response["headers"].get("content-type", "")}
-    if (text := _text(response["body"])) is not None:
-        content["text"] = text
+    content |= _har_text(response["body"])
     took = entry["tookMilliseconds"]
     return {
         "startedDateTime": _instant(entry["at"]),
@@ -116,6 +122,24 @@ def _headers(entry: Any) -> dict[str, str]:
 
 def _pairs(headers: dict[str, str]) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in headers.items()]
+
+
+def _said_if_cut(entry: Any) -> str:
+    request = entry["request"]
+    return f"# The body is cut: the request had {request['size']} bytes.\n" if request["truncated"] else ""
+
+
+def _har_text(body: Any) -> dict[str, str]:
+    encoded, text = _base64(body), _text(body)
+    if encoded is not None:
+        return {"text": encoded, "encoding": "base64"}
+    return {} if text is None else {"text": text}
+
+
+def _base64(body: Any) -> str | None:
+    """The content of a body that is no text, in base64; None for texts."""
+    is_binary = isinstance(body, dict) and body.keys() == {"$content-type", "$content"}
+    return body["$content"] if is_binary else None
 
 
 def _text(body: Any) -> str | None:

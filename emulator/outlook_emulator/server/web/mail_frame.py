@@ -33,7 +33,7 @@ _LOADING = re.compile(r"<(?=(?:link|meta|base)[\s/>])", re.IGNORECASE)
 _CID = re.compile(r"cid:([^\"'\s<>)]+)", re.IGNORECASE)
 _IMAGE_TYPE = re.compile(r"image/[\w.+-]+", re.ASCII)
 # Possessive repeats, so that no run of blanks is read twice.
-_ELSEWHERE = r"\s*+[\"']?+\s*+(?:https?:)?//"
+_ELSEWHERE = r"\s*+(?:[\"']|&quot;|&#39;)?+\s*+(?:https?:)?//"
 _REMOTE_IMAGE = re.compile(
     r"<(?:img|image|input|video|source|td|th|table|body)\b[^<>]*?\s(?:src|srcset|background|poster|href)\s*+="
     rf"{_ELSEWHERE}|url\({_ELSEWHERE}",

@@ -131,7 +131,10 @@ class _Endpoint:
 
     async def _submit(self, request: PageRequest) -> Response:
         http = request.http
-        content = await read_body(http.scope, http.receive, self.site.backend.sandboxes.settings.max_body_bytes)
+        settings = self.site.backend.sandboxes.settings
+        # A form may hold the file of a sandbox; its other fields are short.
+        limit = max(settings.max_body_bytes, settings.max_export_bytes + _FIELDS)
+        content = await read_body(http.scope, http.receive, limit)
         form = read_form(content, http.headers.get("content-type", ""))
         self.site.sessions.check_form(http, form.text(FORM_TOKEN))
         name = form.text("action")
@@ -168,6 +171,8 @@ def _miss(request: PageRequest) -> Mapping[str, Any]:
     raise NotFound(f"There is no page '{request.http.scope['path'][:200]}'.")
 
 
+_FIELDS = 1024 * 1024
+"""How many bytes the fields of a form may have beside a file."""
 _MISSING = Page(path="", load=_miss)
 _TITLES = {403: "Refused", 404: "Not found", 413: "Too large", 421: "Wrong host name", 500: "The page failed"}
 

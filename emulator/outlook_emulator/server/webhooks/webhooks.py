@@ -13,6 +13,7 @@ from outlook_emulator.sandbox import feed_limit
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.exchange import Exchange
+from outlook_emulator.server.search_upkeep import SearchUpkeep
 from outlook_emulator.server.webhooks import http_callback
 from outlook_emulator.server.webhooks.delivery import CallbackDelivery
 from outlook_emulator.wire.body import reader_of
@@ -27,6 +28,7 @@ class Webhooks:
     def __init__(self, sandboxes: Sandboxes) -> None:
         self._sandboxes = sandboxes
         self._deliveries: dict[Sandbox, CallbackDelivery] = {}
+        self._searches = SearchUpkeep()
         self._rng = Random(sandboxes.settings.seed_of_ids)
         self._sweep_at = 16
 
@@ -34,6 +36,7 @@ class Webhooks:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
         if sandbox.db.appended >= feed_limit.EVERY and not (sandbox.turn.is_taken or sandbox.db.closed):
             _trim(sandbox)
+            self._searches.touch(sandbox)
         sandbox.traffic.written()
         if self._sandboxes.get(sandbox.name) is not sandbox:
             # Deleted or replaced by the request at hand.
@@ -52,10 +55,11 @@ class Webhooks:
         """Deliver the callbacks that were pending when the server stopped."""
         for sandbox in self._sandboxes.opened():
             self.wake(sandbox)
+            self._searches.touch(sandbox)
 
     async def close(self) -> None:
         """Stop all deliveries; undelivered callbacks stay pending."""
-        tasks = [task for sandbox in list(self._deliveries) for task in self._stop(sandbox)]
+        tasks = [task for sandbox in list(self._deliveries) for task in self._stop(sandbox)] + self._searches.close()
         if tasks:
             await asyncio.wait(tasks)
 
