@@ -121,4 +121,5 @@ def test_older_files_are_used(tmp_path: Path, version: int) -> None:
     assert [3, 5, 5] == [len(response.json()["value"]) for response in lists]
     assert {"Planning", "Alone"} == {event["Subject"] for event in events}
     assert "bob@example.com;dan@example.org;" in {event["RequiredAttendees"] for event in events}
-    assert (200, mails[0]["Subject"]) == (one.status_code, one.json()["Subject"])
+    assert 200 == one.status_code
+    assert mails[0]["Subject"] in one.text
