@@ -9,6 +9,7 @@ import time
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import orjson
@@ -16,7 +17,7 @@ import orjson
 from benchmarks.client import Request, connect, exchange, fetch, rate
 from benchmarks.layers import layers
 from benchmarks.plugin import plugin
-from benchmarks.requests import BELOW, LIST, MAIL, SEND
+from benchmarks.requests import BELOW, LIST, MAIL, POLL, SEND
 from benchmarks.running import Running, on_second_core, running
 from benchmarks.traffic import traffic
 from benchmarks.waits import waits
@@ -25,7 +26,6 @@ SMALL, LARGE = 100, 100_000
 ROUNDS, SECONDS = 5, 1.0
 _FIRST = f"{BELOW}/Mail"
 _EVERY = "fetchOnlyUnread=false"
-POLL = Request("GET", f"{MAIL}/OnNewEmail?folderPath=Inbox&importance=Any")
 READS = {
     "list 10": LIST,
     "from=": Request("GET", f"{MAIL}?{_EVERY}&from=person3@example.com&top=3"),
@@ -85,6 +85,23 @@ def ratios(small: Running, large: Running) -> None:
     with running("bare", "-") as bare:
         compare("send to one recipient", small, SEND, bare, Request("POST", "/", SEND.body))
         compare("... with 100,000 mails", large, SEND, bare, Request("POST", "/", SEND.body))
+        with TemporaryDirectory() as folder, running("stored", folder) as stored:
+            compare("... with --data", stored, SEND, bare, Request("POST", "/", SEND.body))
+            print("Slow responses, as the 99th percentile to the median of a client that sends one request at a time:")
+            for name, server, request in (("list", small, LIST), ("send", small, SEND), ("--data", stored, SEND)):
+                spread(name, server, request)
+
+
+def spread(name: str, server: Running, request: Request) -> None:
+    """Print how much longer the slowest hundredth of the requests takes than one in the middle."""
+    times = []
+    with connect(server.port) as connection:
+        for _ in range(3000):
+            start = time.perf_counter()
+            exchange(connection, request)
+            times.append(time.perf_counter() - start)
+    median, slow = statistics.median(times), statistics.quantiles(times, n=100)[98]
+    print(f"  {name:28} {slow / median:6.2f}   ({slow * 1e6:8.0f} µs to {median * 1e6:8.0f} µs)")
 
 
 def flatness(small: Running, large: Running) -> None:

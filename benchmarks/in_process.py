@@ -11,16 +11,7 @@ from benchmarks.client import Request
 
 def repeated(app: Any, request: Request, times: int) -> Callable[[], None]:
     """A function that sends a request `times` times in sequence. It raises RuntimeError for a status other than 2xx."""
-    path, _, query = request.path.partition("?")
-    scope = {
-        "type": "http",
-        "scheme": "http",
-        "method": request.method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": request.headers(),
-    }
+    scope = _scope(request)
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": request.body}
@@ -35,3 +26,30 @@ def repeated(app: Any, request: Request, times: int) -> Callable[[], None]:
 
     loop = asyncio.new_event_loop()
     return lambda: loop.run_until_complete(repeat())
+
+
+def response_headers(app: Any, request: Request) -> dict[bytes, bytes]:
+    """The headers of the response to a request without a body."""
+    headers: dict[bytes, bytes] = {}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Any) -> None:
+        headers.update(message.get("headers", ()))
+
+    asyncio.run(app(_scope(request), receive, send))
+    return headers
+
+
+def _scope(request: Request) -> dict[str, Any]:
+    path, _, query = request.path.partition("?")
+    return {
+        "type": "http",
+        "scheme": "http",
+        "method": request.method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": request.headers(),
+    }

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
-from benchmarks.in_process import repeated
-from benchmarks.requests import LIST, SEND
-from benchmarks.server import emulator
+from benchmarks.client import Request
+from benchmarks.in_process import repeated, response_headers
+from benchmarks.requests import LIST, POLL, SEND, TEST
+from benchmarks.server import bare, emulator
 from outlook_emulator.mailbox.mail import listing
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.connector.query import QueryReader
@@ -46,16 +49,29 @@ def layers() -> None:
     _show("list: records to shapes", lambda: mail_convert.batch(message_views))
     _show("list: shapes to JSON", lambda: orjson.dumps(shapes))
     _show("list: the whole app", repeated(app, LIST, _BATCH), _BATCH)
+    _show("poll: the whole app", repeated(app, _next_poll(app), _BATCH), _BATCH)
+    _show("test connection: the app", repeated(app, TEST, _BATCH), _BATCH)
     _show("send: read the body", lambda: mail_convert.draft_from_html(body.read(SEND.body)))
     send = by_id["SendEmailV2"].run
     assert send is not None
     _show("send: the whole function", lambda: send(mailbox, draft))
     _show("send: the whole app", repeated(app, SEND, _BATCH), _BATCH)
+    with TemporaryDirectory() as folder:
+        stored: Any = emulator(100, data=folder)
+        _show("send: the app with --data", repeated(stored, SEND, _BATCH), _BATCH)
+        stored.state.sandboxes.close()
+    _show("a bare Starlette route", repeated(bare(b""), Request("GET", "/"), _BATCH), _BATCH)
+
+
+def _next_poll(app: Any) -> Request:
+    """The request of the second poll: the address that the first response contains."""
+    location = urlsplit(response_headers(app, POLL)[b"location"].decode())
+    return Request("GET", f"{location.path}?{location.query}")
 
 
 def _show(name: str, call: Callable[[], Any], times: int = 1) -> None:
     """Print the best of several rounds, which other processes disturb least."""
-    rounds = 7
+    rounds = 15
     best = min(_round(call, max(1, 1000 // times)) for _ in range(rounds))
     print(f"  {name:28} {best / times * 1e6:7.1f}")
 

@@ -21,6 +21,7 @@ SEND = Request(
         }
     ),
 )
+POLL = Request("GET", f"{MAIL}/OnNewEmail?folderPath=Inbox&importance=Any")
 TABLES = Request("GET", f"{BELOW}/datasets/calendars/tables")
 TEST = Request("GET", f"{BELOW}/testconnection")
 """The cheapest request."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ HEAD = (
     f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer x\r\ncontent-type: application/json\r\n".encode()
 )
 READY = b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+KEPT = READY.replace(b"connection: close\r\n", b"")
 LARGE_HEADER = b"x: " + b"a" * 60_000 + b"\r\nconnection: close\r\n\r\n"
 QUICK = Settings(read_timeout=1, max_connections=20)
 
@@ -65,13 +67,19 @@ def test_slow_clients(served: Running, clients: ExitStack, caplog: pytest.LogCap
     admin = connected(
         served, clients, b"POST /_emulator/api/sandboxes HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n"
     )
-    silent = connected(served, clients)
+    silent = [connected(served, clients), connected(served, clients, b"\r\n"), connected(served, clients, KEPT)]
+    # Head and body may arrive apart.
+    received = b""
+    while not received.endswith(b"\r\n\r\nok"):
+        assert (part := silent[-1].recv(1000))
+        received += part
+    silent[-1].sendall(b"\r\n")
     dripping = connected(served, clients, HEAD + b"content-length: 100\r\n\r\n")
     with caplog.at_level(logging.WARNING):
         while not dripping_is_over(dripping):
             pass
         answers = [rest(client) for client in (*heads, *bodies, chunks, admin, dripping)]
-        assert rest(silent) == ""
+        assert [""] * 3 == [rest(client) for client in silent]
 
     assert {"HTTP/1.1 408 Request Timeout"} == {answer.partition("\r\n")[0] for answer in answers}
     text = '{"statusCode":408,"message":"The rest of the request did not come in time (1 s)."}'
@@ -117,16 +125,43 @@ def test_no_connection_is_left(served: Running, clients: ExitStack, caplog: pyte
     assert len(caplog.messages) == 1
 
 
-@pytest.mark.parametrize("sent", [b"x: " + b"a" * 70_000, b"".join(b"x%d: a\r\n" % n for n in range(20_000))])
-@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"], ids=["unfinished", "finished"])
-def test_large_head(served: Running, clients: ExitStack, sent: bytes, end: bytes) -> None:
-    """Headers above the limit are a 431; those below are not."""
+TRAILERS = b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"x: " + b"a" * 70_000 + b"\r\n\r\n",
+        b"".join(b"x%d: a\r\n" % number for number in range(20_000)) + b"\r\n",
+        # Without an end, more than arrives in one piece.
+        b"x: " + b"a" * 400_000,
+        TRAILERS + b"x: " + b"a" * 400_000,
+        TRAILERS + b"x: a\r\n" * 100_000,
+    ],
+    ids=["long", "many", "endless", "endless trailer", "many trailers"],
+)
+def test_large_head(served: Running, clients: ExitStack, sent: bytes) -> None:
+    """Headers above the limit are a 431, trailers too; those below are not."""
     below = httpx.get(f"{served.url}/readyz", headers={"x": "a" * 60_000}, trust_env=False)
-    answer = rest(connected(served, clients, HEAD + sent + end))
+    client = connected(served, clients)
+    with suppress(OSError):
+        client.sendall(HEAD + sent)
+    answer = rest(client)
 
     assert below.status_code == 200
     assert answer.startswith("HTTP/1.1 431 Request Header Fields Too Large\r\n")
     assert "larger than 65536 bytes" in answer
+
+
+def test_many_requests_at_once(served: Running, clients: ExitStack) -> None:
+    """Requests that are sent before the responses to earlier ones are all answered."""
+    client = connected(served, clients)
+    sender = threading.Thread(target=client.sendall, args=(KEPT * 3000 + READY,))
+    sender.start()
+    answer = rest(client)
+    sender.join()
+
+    assert answer.count("HTTP/1.1 200 OK") == 3001
 
 
 def test_large_head_and_body_of_two_requests(served: Running, clients: ExitStack) -> None:

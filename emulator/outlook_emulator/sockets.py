@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Any, NamedTuple
-from weakref import WeakSet
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -59,7 +58,6 @@ class Watch:
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self._told: dict[str, float] = {}
-        self._arriving: WeakSet[Connection] = WeakSet()
         self._leaving: set[Connection] = set()
         self._open: set[Connection] = set()
         self._shortage: asyncio.Handle | None = None
@@ -83,16 +81,8 @@ class Watch:
         for connection in [*self._open, *self._leaving]:
             connection.transport.abort()
 
-    def arrive(self, connection: Connection) -> None:
-        """Count a connection that is about to be made, as with TLS. Raises ConnectionRefusedError if there are many."""
-        # They are counted here because a client may never begin to shake hands.
-        if len(self._arriving) >= self.bounds.connections:
-            raise ConnectionRefusedError
-        self._arriving.add(connection)
-
     def enter(self, connection: Connection) -> bool:
         """Take a new connection; returns whether it may stay."""
-        self._arriving.discard(connection)
         connection.since = connection.loop.time()
         has_room = len(self._open) < self.bounds.connections or self._make_room()
         if has_room:
@@ -171,10 +161,9 @@ class Connection(HttpToolsProtocol):
         self.since = 0.0
         self._seen: tuple[Any, ...] = ()
         self._arrived = 0
-        self._head = 0
+        # Bytes without a part of a body, of a head or of trailers, after the part with which they began.
+        self._head = self._part = 0
         self._in_head = self._is_refused = False
-        if config.ssl is not None:
-            self._watch.arrive(self)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
@@ -209,16 +198,18 @@ class Connection(HttpToolsProtocol):
         if self._in_head:
             # Not how far it is: a head must be there as a whole in time.
             return "head", id(self.scope)
-        if cycle is None:
-            return ("idle",)
+        if self.is_idle:
+            # uvicorn closes a connection that waits for its next request, but blank lines stop its timer.
+            return ("idle",) if self.timeout_keep_alive_task is None else ()
         if cycle.more_body and not self.flow.read_paused and not cycle.waiting_for_100_continue:
             return "body", id(cycle), self._arrived // _PORTION
-        # uvicorn closes a connection that waits for its next request.
         return ()
 
     def _time_out(self, doing: str, timeout: float) -> None:
         cycle = self.cycle
-        if doing in ("reading", "idle"):
+        if doing == "idle":
+            self.transport.close()
+        elif doing == "reading":
             self.transport.abort()
         elif doing == "head":
             self._watch.tell("A client did not send the head of its request in time.")
@@ -242,6 +233,14 @@ class Connection(HttpToolsProtocol):
         self._is_refused = True
         if self.transport.is_closing():
             return
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # The app that reads the body, or still answers an earlier request, learns that nobody listens.
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started or self.pipeline:
+                self.transport.abort()
+                return
         self._watch.linger(self)
         response = error_response(error, "", "", "")
         headers = [(b"content-length", b"%d" % len(response.body)), (b"connection", b"close"), *response.headers]
@@ -255,18 +254,24 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        self._head = 0
         # The types of uvicorn only allow dicts as extensions.
         self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        # What arrived with the head may belong to the body.
-        if self._head > _LONG_HEAD:
+        # What arrived with the head may belong to the body, or to requests before it.
+        if self._head + self._part > _LONG_HEAD:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self._watch.bounds.head:
                 raise _HeadTooLarge
             self.scope["extensions"][HEAD_SIZE] = size  # type: ignore[assignment]
+        self._head = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._head = 0
+        super().on_body(body)
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived. A request that asks for an upgrade is parsed again as one that does not.
@@ -278,7 +283,8 @@ class Connection(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self._arrived += len(data)
-        self._head = self._head + len(data) if self._in_head else len(data)
+        self._head += len(data)
+        self._part = len(data)
         try:
             while data:
                 try:
@@ -296,7 +302,7 @@ class Connection(HttpToolsProtocol):
                 self._watch.tell(_INVALID)
                 self.send_400_response(_INVALID)
             return
-        if self._in_head and self._head > self._watch.bounds.head:
+        if self._head > self._watch.bounds.head and (self.is_idle or self._in_head or self.cycle.more_body):
             self._refuse(HeadersTooLarge(self._watch.bounds.head))
 
     def _should_upgrade(self) -> bool:

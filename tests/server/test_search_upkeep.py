@@ -33,57 +33,69 @@ def deliver(sandbox: Sandbox, count: int) -> None:
             delivery.deliver(mailbox, Mail(sender=Address("bob@example.com"), subject=f"Number {number}"))
 
 
-def keep_up(sandbox: Sandbox, idle: float = 0) -> None:
-    """Let the upkeep look at a sandbox until it has nothing more to do."""
+class Looks:
+    """An upkeep of one sandbox, which looks when it is told to, at a time that is set."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._time = 0.0
+        self._upkeep = SearchUpkeep(lambda: self._time)
+        self._upkeep.touch(sandbox)
+
+    def lag_after(self, seconds: float) -> int:
+        """How many changes are left to index after so many seconds and one more look."""
+        self._time += seconds
+        self._upkeep.look()
+        return search_index.lag(self._sandbox.db)
+
+
+def test_an_idle_sandbox_is_indexed_in_steps(sandbox: Sandbox) -> None:
+    """Nothing happens until a sandbox was idle for a second, and then 25 mails are indexed at a time."""
 
     async def run() -> None:
-        upkeep = SearchUpkeep(idle)
-        upkeep.touch(sandbox)
-        await asyncio.wait_for(upkeep.finished(), 10)
+        looks = Looks(sandbox)
+
+        assert [100, 100] == [looks.lag_after(0), looks.lag_after(0.9)]
+        assert [75, 50, 25, 0] == [looks.lag_after(0.1) for _ in range(4)]
 
     asyncio.run(run())
 
 
-def test_an_idle_sandbox_is_indexed(sandbox: Sandbox) -> None:
-    keep_up(sandbox)
+def test_a_write_ends_the_work_until_the_sandbox_is_idle_again(sandbox: Sandbox) -> None:
+    async def run() -> None:
+        looks = Looks(sandbox)
+        assert [100, 75] == [looks.lag_after(0), looks.lag_after(1)]
 
-    assert search_index.lag(sandbox.db) == 0
+        deliver(sandbox, 100)
 
+        assert [175, 175] == [looks.lag_after(0), looks.lag_after(0.9)]
+        assert looks.lag_after(0.1) == 150
 
-def test_a_write_ends_the_work_until_the_sandbox_is_idle_again(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is written during a pause ends the work, which later takes in everything."""
-    lags: list[int] = []
-    pauses: list[float] = []
-    pause = asyncio.sleep
-
-    async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        lags.append(search_index.lag(sandbox.db))
-        # After the first step, and thus before the second one.
-        if len(pauses) == 3:
-            deliver(sandbox, 100)
-        await pause(0)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    keep_up(sandbox, idle=7)
-
-    # Two looks, one step, and two looks again: at a changed sandbox, and at an idle one.
-    assert [7, 7, 0.001, 7, 7] == pauses[:5]
-    assert [100, 100, 75, 175, 175] == lags[:5]
-    assert search_index.lag(sandbox.db) == 0
+    asyncio.run(run())
 
 
 def test_a_few_mails_are_left_to_the_next_search(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_upkeep, "FEW", 101)
 
-    keep_up(sandbox)
+    async def run() -> None:
+        looks = Looks(sandbox)
 
-    assert search_index.lag(sandbox.db) == 100
+        assert [100, 100, 100] == [looks.lag_after(1) for _ in range(3)]
+
+    asyncio.run(run())
 
 
-def test_a_deleted_sandbox_is_forgotten(sandbox: Sandbox) -> None:
-    sandbox.close()
+def test_the_timer_does_all_of_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox is indexed without anybody's help, and the work ends by itself."""
+    monkeypatch.setattr(search_upkeep, "_IDLE", 0)
 
-    keep_up(sandbox)
+    async def run() -> None:
+        upkeep = SearchUpkeep()
+        upkeep.touch(sandbox)
+        async with asyncio.timeout(10):
+            while upkeep._timer is not None:
+                await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+    assert search_index.lag(sandbox.db) == 0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 
 from outlook_emulator.mailbox.mail import search_index
 from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.slices import Sliced
 
 FEW = 500
 """From so many changes on, an index is brought up to date. For fewer, the next search does it in no time."""
@@ -18,55 +21,61 @@ _log = logging.getLogger("outlook_emulator")
 
 
 class SearchUpkeep:
-    """Indexes what was written to sandboxes, once they are idle. Lives as long as the app; `close` it."""
+    """Indexes what was written to sandboxes, step by step as long as they are idle. `close` it with the app."""
 
-    def __init__(self, idle: float = _IDLE) -> None:
-        self._idle = idle
-        # By sandbox, the number of its writes when it was looked at; no database has this number before.
-        self._waiting: dict[Sandbox, int] = {}
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        # By sandbox, the number of its writes, and since when that has been so; no database has the first one.
+        self._waiting: dict[Sandbox, tuple[int, float]] = {}
+        self._work: dict[Sandbox, Sliced[None]] = {}
+        # A timer and no task: the loop of an app in a test may end without a word.
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def touch(self, sandbox: Sandbox) -> None:
         """Look at a sandbox when it is idle. Called on the event loop after writes."""
-        self._waiting.setdefault(sandbox, -1)
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run())
+        self._waiting.setdefault(sandbox, (-1, 0))
+        loop = asyncio.get_running_loop()
+        if self._timer is None or self._loop is not loop:
+            self._loop, self._timer = loop, loop.call_later(_IDLE, self.look)
 
-    def close(self) -> list[asyncio.Task[None]]:
-        """Stop; returns the task that is being cancelled."""
-        if self._task is None or self._task.done():
-            return []
-        self._task.cancel()
-        return [self._task]
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
-    async def finished(self) -> None:
-        """Wait until nothing is left to do."""
-        if self._task is not None:
-            await self._task
+    def look(self) -> None:
+        """Do a step for each sandbox that is idle, and look again soon if anything is left to do."""
+        for sandbox, (writes, since) in list(self._waiting.items()):
+            if sandbox.db.closed:
+                self._forget(sandbox)
+            elif sandbox.turn.is_taken or sandbox.db.writes != writes:
+                self._work.pop(sandbox, None)
+                self._waiting[sandbox] = (sandbox.db.writes, self._now())
+            elif self._now() - since >= _IDLE and self._is_over(sandbox):
+                self._forget(sandbox)
+            else:
+                self._waiting[sandbox] = (sandbox.db.writes, since)
+        self._timer = None
+        if self._waiting:
+            pause = _PAUSE if self._work else _IDLE
+            self._timer = asyncio.get_running_loop().call_later(pause, self.look)
 
-    async def _run(self) -> None:
-        while self._waiting:
-            await asyncio.sleep(self._idle)
-            for sandbox, writes in list(self._waiting.items()):
-                if sandbox.db.closed:
-                    del self._waiting[sandbox]
-                elif sandbox.turn.is_taken or sandbox.db.writes != writes:
-                    self._waiting[sandbox] = sandbox.db.writes
-                elif await self._index(sandbox):
-                    del self._waiting[sandbox]
-
-    async def _index(self, sandbox: Sandbox) -> bool:
-        """Index step by step as long as the sandbox stays idle; returns whether nothing is left to do."""
-        db = sandbox.db
+    def _is_over(self, sandbox: Sandbox) -> bool:
+        """Do one step; returns whether nothing is left to do."""
         try:
-            if search_index.lag(db) < FEW:
-                return True
-            for _ in search_index.update(db):
-                writes = db.writes
-                await asyncio.sleep(_PAUSE)
-                if db.closed or sandbox.turn.is_taken or db.writes != writes:
-                    return False
+            if sandbox not in self._work:
+                if search_index.lag(sandbox.db) < FEW:
+                    return True
+                self._work[sandbox] = search_index.update(sandbox.db)
+            next(self._work[sandbox])
+        except StopIteration:
+            return True
         except Exception:
             # The next search meets the error again, and reports it.
             _log.exception("Indexing the mails of the sandbox '%s' failed.", sandbox.name)
-        return True
+            return True
+        return False
+
+    def _forget(self, sandbox: Sandbox) -> None:
+        del self._waiting[sandbox]
+        self._work.pop(sandbox, None)

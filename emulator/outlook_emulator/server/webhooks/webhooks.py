@@ -59,7 +59,8 @@ class Webhooks:
 
     async def close(self) -> None:
         """Stop all deliveries; undelivered callbacks stay pending."""
-        tasks = [task for sandbox in list(self._deliveries) for task in self._stop(sandbox)] + self._searches.close()
+        self._searches.close()
+        tasks = [task for sandbox in list(self._deliveries) for task in self._stop(sandbox)]
         if tasks:
             await asyncio.wait(tasks)
 
