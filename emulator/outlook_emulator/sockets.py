@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 import httptools
@@ -87,11 +88,11 @@ class Watch:
         has_room = len(self._open) < self.bounds.connections or self._make_room()
         if has_room:
             self._open.add(connection)
-        elif len(self._leaving) >= ACCEPTED_AT_ONCE:
+            return True
+        self.tell(f"All {self.bounds.connections} connections are in use; a client was refused.")
+        if len(self._leaving) >= ACCEPTED_AT_ONCE:
             connection.transport.abort()
-        if not has_room:
-            self.tell(f"All {self.bounds.connections} connections are in use; a client was refused.")
-        return has_room
+        return False
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is closed."""
@@ -114,16 +115,16 @@ class Watch:
         """Give the files of clients that wait to those that come."""
         self._shortage = None
         self.tell("The system's limit of open files is reached.")
-        for _ in range(ACCEPTED_AT_ONCE):
-            self._make_room()
+        self._make_room()
 
     def _make_room(self) -> bool:
         idle = [connection for connection in self._open if connection.is_idle]
         if not idle:
             return False
-        longest = min(idle, key=lambda connection: connection.since)
-        self._open.discard(longest)
-        longest.transport.abort()
+        # Several at once: whoever opens a connection too many usually opens many.
+        for connection in nsmallest(max(self.bounds.connections // 20, 1), idle, key=lambda other: other.since):
+            self._open.discard(connection)
+            connection.transport.abort()
         return True
 
     def _sweep_again(self, loop: asyncio.AbstractEventLoop) -> None:
