@@ -12,6 +12,8 @@ def read(file: str) -> bytes:
     """The content of a file. Exits with a message if the file cannot be read."""
     try:
         if file == "-":
+            if sys.stdin is None:
+                raise ValueError("standard input is closed")
             return sys.stdin.buffer.read()
         return Path(file).read_bytes()
     except (OSError, ValueError) as error:

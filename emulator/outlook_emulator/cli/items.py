@@ -38,22 +38,26 @@ def _add_folder_options(command: argparse.ArgumentParser) -> None:
 def import_file(arguments: argparse.Namespace) -> int:
     suffix = arguments.file.rpartition(".")[2].lower()
     format = arguments.format or (suffix if suffix in _FOLDERS else None)
-    if format is None and arguments.file != "-":
-        return output.fail(f"the name of {arguments.file} must end in .ics or .vcf, or --format must name the format")
     content = files.read(arguments.file)
     format = format or _format_of(content)
     if format is None:
-        return output.fail("standard input has neither a calendar nor a vCard; --format names the format")
+        return output.fail(
+            f"{_source(arguments.file)} has neither a calendar nor a vCard; --format names the format,"
+            " and `outlook-emulator mail deliver` takes mails"
+        )
     path = _path(arguments, format, "import") + request.query({"strict": "true" if arguments.strict else None})
     response = request.send(arguments, "POST", path, content)
     return output.print_import(arguments, response, lambda imported: [_summary(arguments.file, imported)])
 
 
 def _summary(file: str, imported: Any) -> str:
-    source = "standard input" if file == "-" else file
     skipped = len(imported["skipped"])
     left_out = f", and left out {output.count(skipped, 'part')}" if skipped else ""
-    return f"imported {output.count(len(imported['ids']), 'item')} from {source}{left_out}"
+    return f"imported {output.count(len(imported['ids']), 'item')} from {_source(file)}{left_out}"
+
+
+def _source(file: str) -> str:
+    return "standard input" if file == "-" else file
 
 
 def _format_of(content: bytes) -> str | None:

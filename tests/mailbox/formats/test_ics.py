@@ -667,8 +667,10 @@ def test_bad_files_are_refused(raw: bytes, expected: str) -> None:
         (calendar(*vevent() * (MAX_EVENTS + 1)), "more than 10000 events"),
         (calendar(*vevent("RRULE:FREQ=DAILY", f"EXDATE:{'20260302T090000Z,' * 100_001}")), "more than 100000 excluded"),
         (calendar(*vevent(*[f"RDATE:{'20260302,' * 20}"] * 6000)), "more than 100000 excluded and added dates"),
+        (calendar(*vevent(*["ATTENDEE:mailto:a@example.com"] * 5001)), "line 2 has more than 5000 attendees"),
+        (calendar(*vevent(f"CATEGORIES:{'a,' * 50_001}")), "line 2 has more than 50000 categories"),
     ],
-    ids=["events", "excluded", "added"],
+    ids=["events", "excluded", "added", "attendees", "categories"],
 )
 def test_too_much(raw: bytes, expected: str) -> None:
     """A file with more than the emulator takes is refused with the limit."""

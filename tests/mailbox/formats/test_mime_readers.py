@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import fast_mail_parser
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from outlook_emulator.mailbox.formats.mime import parse
@@ -122,6 +122,8 @@ def test_mails_that_another_program_writes(mail: tuple[EmailMessage, str]) -> No
     """What Python's email package writes is read as it is read by that package, in every charset."""
     message, text = mail
     raw = message.as_bytes()
+    # Some versions of Python encode a comma between addresses where they fold, and then read two addresses as one.
+    assume(len(pythons(raw).to) == len(message["To"].addresses))
 
     assert without_blanks(ours(raw)) == without_blanks(pythons(raw)._replace(body=text.strip()))
 

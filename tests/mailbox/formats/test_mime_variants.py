@@ -394,6 +394,19 @@ def test_left_out_lines_are_reported() -> None:
     assert {skipped.reason for skipped in parsed.skipped} == {"It is not of the form 'Name: value'."}
 
 
+def test_an_mbox_of_several_mails() -> None:
+    """The first mail of an mbox is read, and the others are reported; a paragraph may begin with the word From."""
+    head = "From ann@x.test Wed Mar  4 10:15:00 2026\n"
+    text = "one\n\nFrom 10:15 on: lunch\n\nFrom there we go."
+    result = parse_lenient(
+        f"\n{head}Subject: First\n\n{text}\n\n{head}Subject: B\n\ntwo\n\n{head}Subject: C\n\n3".encode()
+    )
+
+    assert [("First", text.replace("\n", "\r\n"))] == [(mail.subject, mail.body) for mail in result.items]
+    assert [("2 further mails", 11)] == [(skipped.item, skipped.line) for skipped in result.skipped]
+    assert b"Subject: B" not in (result.items[0].raw or b"")
+
+
 @pytest.mark.parametrize(("front", "line"), [("", 2), ("\n\n", 4), ("\ufeff", 2), ("From a@x.test Wed Mar  4\n", 3)])
 def test_line_numbers_are_those_of_the_file(front: str, line: int) -> None:
     """Blank lines, byte order marks and mbox lines before the headers count as lines of the file."""

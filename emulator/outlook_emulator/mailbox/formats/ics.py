@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from outlook_emulator.clock import microseconds
+from outlook_emulator.content_limits import ITEMS, RECIPIENTS
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.mailbox import recurrence
@@ -123,7 +124,7 @@ def parse(raw: bytes) -> Parsed[Series]:
     Outlook, unlike in the RFC. Of several versions of an event, the one with the highest SEQUENCE counts.
 
     Raises InvalidRequest for text that is not a calendar, and if no event of several can be taken; TooMuchContent for
-    more than 10,000 events or 100,000 dates.
+    more than 10,000 events or 100,000 dates, and for an event with more than 5,000 attendees or 50,000 categories.
     """
     report = Report()
     calendars = read_calendars(raw, _NAMES, report)
@@ -309,6 +310,10 @@ def _fields(component: Component, start: When, end: When, reading: Reading) -> E
     uid = _text(component, OWN_UID) or _text(component, "UID").strip()
     organizer = component.first("ORGANIZER")
     html = next((line for line in component.all(HTML) if line.param("FMTTYPE").lower() == "text/html"), None)
+    people, categories = component.all("ATTENDEE"), _categories(component)
+    for number, what, limit in ((len(people), "attendees", RECIPIENTS), (len(categories), "categories", ITEMS)):
+        if number > limit.most:
+            raise TooMuchContent(f"The event in line {component.line} has more than {limit.most} {what}.")
     own_texts: dict[str, Any] = {field: _text(component, name) for name, field in OWN_TEXTS.items()}
     return EventFields(
         **own_texts,
@@ -326,8 +331,8 @@ def _fields(component: Component, start: When, end: When, reading: Reading) -> E
         show_as=_show_as(component),
         reminder=_reminder(component, start, end, reading),
         response_requested=_wants_response(component),
-        categories=_categories(component),
-        attendees=tuple(_attendee(person, reading) for person in component.all("ATTENDEE")),
+        categories=categories,
+        attendees=tuple(_attendee(person, reading) for person in people),
         organizer=None if organizer is None else _address(organizer),
         response=_response(component, organizer is not None),
         responded=_or_none(component, RESPONDED, _stamp, reading),

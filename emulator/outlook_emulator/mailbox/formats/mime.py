@@ -32,6 +32,9 @@ _MAIL_FIELDS = frozenset(
 )
 _MAIL_PREFIXES = ("content-", "resent-", "list-")
 _LINE_END = re.compile(rb"\r{0,2}\n|\r")
+_MBOX = b"From "
+# With the time that such a line has, since a text may begin a paragraph with the word.
+_NEXT_IN_MBOX = re.compile(rb"\r?\n\r?\nFrom [^\r\n]*\d\d:\d\d[^\r\n]*\r?\n(?=[!-9;-~]+:)")
 _OUTLOOK_FILE = b"\xd0\xcf\x11\xe0"
 # In this order: the first one with a known word counts.
 _IMPORTANCE_HEADERS = ("importance", "x-priority", "x-msmail-priority", "priority")
@@ -73,6 +76,11 @@ def parse_lenient(raw: bytes) -> Parsed[Mail]:
             " convert it, for example with the 'msgconvert' program."
         )
     data = _without_mark(raw)
+    further = list(_NEXT_IN_MBOX.finditer(data)) if data.startswith(_MBOX) else []
+    if further:
+        end = further[0].start()
+        raw = raw[: len(raw) - len(data) + end] if raw.endswith(data) else data[:end]
+        data = data[:end]
     root = parse_parts(data)
     names = {field.name.lower() for field in root.headers.fields}
     if _MAIL_FIELDS.isdisjoint(names) and not any(name.startswith(_MAIL_PREFIXES) for name in names):
@@ -80,7 +88,12 @@ def parse_lenient(raw: bytes) -> Parsed[Mail]:
             "The content is not a mail: it has none of the headers From, To, Cc, Subject, Date, Message-ID,"
             " MIME-Version or Content-Type."
         )
-    return Parsed([_mail(raw, root)], _skipped(raw, data, root))
+    skipped = _skipped(raw, data, root)
+    if further:
+        what = "1 further mail" if len(further) == 1 else f"{len(further)} further mails"
+        reason = "The file is an mbox of several mails. Only its first is delivered."
+        skipped.append(SkippedItem(what, len(_LINE_END.findall(raw)) + 3, reason))
+    return Parsed([_mail(raw, root)], skipped)
 
 
 def headers_of(raw: bytes) -> list[tuple[str, str]]:

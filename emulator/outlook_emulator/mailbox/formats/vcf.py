@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from outlook_emulator.clock import microseconds
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.content_limits import ITEMS
+from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.mailbox.contact import Card
 from outlook_emulator.mailbox.formats.skipped import Parsed, SkippedItem, listed
 from outlook_emulator.mailbox.formats.vcf_compose import GENERATED, NAME, PLACE, PLACES, SHOWN_AS, TEXTS, compose
@@ -58,8 +59,8 @@ def parse(raw: bytes) -> Parsed[Card]:
     for them. A birthday without a year is in 1604, as in Outlook and Apple's programs. Line ends become `\\r\\n`. Other
     properties are ignored. A card from which nothing can be taken is left out.
 
-    Raises InvalidRequest for a file without vCards, without one from which anything can be taken, and for more than
-    10,000 cards.
+    Raises InvalidRequest for a file without vCards, or without one from which anything can be taken; TooMuchContent for
+    more than 10,000 cards, and for a card with more than 50,000 values of a kind.
     """
     raw_cards, skipped = read_cards(raw)
     if not raw_cards:
@@ -112,6 +113,8 @@ def _card(raw: RawCard) -> Card:
             _append(lists, "im_addresses", _text(line.value))
         elif name == "BDAY" and birthday is None:
             birthday = _birthday(line.value.strip())
+    if any(len(values) > ITEMS.most for values in lists.values()):
+        raise TooMuchContent(f"The vCard in line {raw.line} has more than {ITEMS.most} values of a kind.")
     members: dict[str, Any] = texts | {member: tuple(values) for member, values in lists.items()}
     return Card(birthday=birthday, **members)
 

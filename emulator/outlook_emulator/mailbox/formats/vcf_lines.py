@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.errors import TooMuchContent
 from outlook_emulator.mailbox.formats.charsets import as_utf_8, decode_text
 from outlook_emulator.mailbox.formats.skipped import SkippedItem
 
@@ -64,7 +64,7 @@ class RawCard:
 
 
 def read_cards(raw: bytes) -> tuple[list[RawCard], list[SkippedItem]]:
-    """The vCards in a file, and what is outside of them. Raises InvalidRequest for more than 10,000 cards."""
+    """The vCards in a file, and what is outside of them. Raises TooMuchContent for more than 10,000 cards."""
     text, has_text = _decoded(raw)
     named = (name[1] for name in _CHARSET.finditer(text) if not _is_utf8(name[1]))
     reader = _Reader(has_text, next(named, "windows-1252"))
@@ -257,7 +257,7 @@ class _Reader:
             if self._card is not None:
                 self._take(f"It has no END:VCARD before the card in line {number}.")
             if len(self.cards) == MAX_CARDS:
-                raise InvalidRequest(f"The file has more than {MAX_CARDS} vCards.")
+                raise TooMuchContent(f"The file has more than {MAX_CARDS} vCards.")
             self._card = RawCard(number)
         self._expects_agent = False
 
