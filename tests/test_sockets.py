@@ -71,7 +71,8 @@ def test_slow_clients(served: Running, clients: ExitStack, caplog: pytest.LogCap
     # Head and body may arrive apart.
     received = b""
     while not received.endswith(b"\r\n\r\nok"):
-        assert (part := silent[-1].recv(1000))
+        part = silent[-1].recv(1000)
+        assert part
         received += part
     silent[-1].sendall(b"\r\n")
     dripping = connected(served, clients, HEAD + b"content-length: 100\r\n\r\n")

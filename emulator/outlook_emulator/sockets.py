@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 import httptools
@@ -114,16 +115,16 @@ class Watch:
         """Give the files of clients that wait to those that come."""
         self._shortage = None
         self.tell("The system's limit of open files is reached.")
-        for _ in range(ACCEPTED_AT_ONCE):
-            self._make_room()
+        self._make_room()
 
     def _make_room(self) -> bool:
         idle = [connection for connection in self._open if connection.is_idle]
         if not idle:
             return False
-        longest = min(idle, key=lambda connection: connection.since)
-        self._open.discard(longest)
-        longest.transport.abort()
+        # Several at once: whoever opens a connection too many usually opens many.
+        for connection in nsmallest(max(self.bounds.connections // 20, 1), idle, key=lambda other: other.since):
+            self._open.discard(connection)
+            connection.transport.abort()
         return True
 
     def _sweep_again(self, loop: asyncio.AbstractEventLoop) -> None:
