@@ -88,11 +88,11 @@ class Watch:
         has_room = len(self._open) < self.bounds.connections or self._make_room()
         if has_room:
             self._open.add(connection)
-        elif len(self._leaving) >= ACCEPTED_AT_ONCE:
+            return True
+        self.tell(f"All {self.bounds.connections} connections are in use; a client was refused.")
+        if len(self._leaving) >= ACCEPTED_AT_ONCE:
             connection.transport.abort()
-        if not has_room:
-            self.tell(f"All {self.bounds.connections} connections are in use; a client was refused.")
-        return has_room
+        return False
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is closed."""

@@ -86,13 +86,14 @@ class Sandboxes:
         self._folder = DataFolder(Path(settings.data)) if settings.data else None
         self._open_files = OpenFiles()
         self._unsaved = 0
+        self._stand_in: Sandbox | None = None
         if self._folder is not None:
             self._read_folder(self._folder)
         if DEFAULT in self._unopened:
             self.get(DEFAULT)
         if DEFAULT in self._unusable:
             # Requests that reach no other sandbox are recorded there; none can change anything in it.
-            self._default = Sandbox(DEFAULT, Database(), self.clock, settings)
+            self._stand_in = Sandbox(DEFAULT, Database(), self.clock, settings)
         elif DEFAULT not in self._by_name:
             self._create(DEFAULT)
 
@@ -153,7 +154,9 @@ class Sandboxes:
     @property
     def default(self) -> Sandbox:
         """The sandbox of unknown connections; if its file cannot be used, an empty one that stands in for it."""
-        return self._by_name.get(DEFAULT) or self._default
+        sandbox = self._by_name.get(DEFAULT) or self._stand_in
+        assert sandbox is not None
+        return sandbox
 
     def has_connection(self, connection_id: str) -> bool:
         """Whether any sandbox has a connection."""
@@ -242,6 +245,7 @@ class Sandboxes:
 
     def finish(self, sandbox: Sandbox) -> None:
         """Declare a sandbox whole that was created as unfinished."""
+        sandbox.db.wait_for_disk(True)
         state.finish(sandbox.db)
 
     def reset(self, name: str) -> Sandbox:
@@ -269,8 +273,11 @@ class Sandboxes:
         return sandbox
 
     def delete(self, name: str) -> None:
-        """Delete a sandbox with its file and snapshots. Raises NotFound, and Conflict for the default one."""
-        if name == DEFAULT:
+        """Delete a sandbox with its file and snapshots. Raises NotFound, and Conflict for the default one.
+
+        A default sandbox that cannot be used is replaced by an empty one.
+        """
+        if name == DEFAULT and name not in self._unusable:
             raise Conflict("The default sandbox cannot be deleted; reset it instead.")
         if name not in self._unusable:
             sandbox = self.named(name)
@@ -282,11 +289,15 @@ class Sandboxes:
         self._names.pop(name, None)
         if self._folder is not None:
             self._folder.delete(name)
+        if name == DEFAULT:
+            self._create(DEFAULT)
 
     def close(self) -> None:
         """Close all sandboxes."""
         for sandbox in self._by_name.values():
             sandbox.close()
+        if self._stand_in is not None:
+            self._stand_in.close()
         if self._folder is not None:
             self._folder.save()
             self._folder.close()
@@ -426,6 +437,9 @@ class Sandboxes:
             raise
         # If the server was killed while it deleted an earlier sandbox with this name, its snapshots may still be there.
         sandbox.drop_snapshots()
+        if unfinished:
+            # What would be lost does not exist yet, and a disk may take longer than all the rest.
+            sandbox.db.wait_for_disk(False)
         return self._add(sandbox)
 
     def _add(self, sandbox: Sandbox) -> Sandbox:
