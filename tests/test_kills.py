@@ -29,6 +29,8 @@ KILLS = 5
 CONNECTIONS = 3
 MAILS = 2
 WORKERS = 3
+MOST_ANSWERS = 20
+LONGEST_ANSWER = 10.0
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Worker:
     """Sends requests about sandboxes of its own, one after another, until the server is killed."""
 
     number: int
+    answered: threading.Semaphore
     boxes: dict[str, Box] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -107,6 +110,7 @@ class Worker:
         if not 200 <= status < 300:
             self.problems.append(f"{kind} of {box.name}: {status} {answer[:200]!r}")
         self.counts[kind] += 1
+        self.answered.release()
         box.states = [after]
 
 
@@ -162,7 +166,8 @@ def _state(server: Running, name: str) -> frozenset[str]:
 
 def run(data: Path, kills: int) -> tuple[list[str], Counter[str]]:
     """Kill a server so often at its work; returns the problems, and how many requests of each kind were answered."""
-    workers = [Worker(number) for number in range(WORKERS)]
+    answered = threading.Semaphore(0)
+    workers = [Worker(number, answered) for number in range(WORKERS)]
     rng = random.Random(kills)
     problems: list[str] = []
     for kill in range(kills):
@@ -175,8 +180,9 @@ def run(data: Path, kills: int) -> tuple[list[str], Counter[str]]:
             ]
             for thread in threads:
                 thread.start()
-            # The moment of the kill is the point of the test; it cannot wait for an event.
-            time.sleep(rng.uniform(0.02, 0.4))
+            # After a request of one worker was answered, in the middle of those of the others.
+            for _ in range(rng.randint(1, MOST_ANSWERS)):
+                answered.acquire(timeout=LONGEST_ANSWER)
             server.kill()
             for thread in threads:
                 thread.join()
@@ -197,7 +203,7 @@ if __name__ == "__main__":
     started = time.perf_counter()
     total = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     with tempfile.TemporaryDirectory() as folder:
-        broken, answered = run(Path(folder), total)
-    print(f"{total} kills in {time.perf_counter() - started:.0f} s, answered: {dict(answered)}")
+        broken, counts = run(Path(folder), total)
+    print(f"{total} kills in {time.perf_counter() - started:.0f} s, answered: {dict(counts)}")
     print("\n".join(broken) or "no problem")
     sys.exit(bool(broken))

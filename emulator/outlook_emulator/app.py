@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from outlook_emulator.clock import Clock
 from outlook_emulator.operations import OPERATIONS
-from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.sandbox.registry import DEFAULT, Sandboxes
 from outlook_emulator.seed_folder import connection_id
 from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.admin.routes import admin_routes
@@ -106,11 +106,13 @@ def _seeded(settings: Settings, clock: Clock | None) -> Sandboxes:
     sandboxes = Sandboxes(settings, clock)
     with ExitStack() as undo:
         undo.callback(sandboxes.close)
-        for seed in listed(settings.seed):
+        # A default sandbox that cannot be used takes nothing; the log has said so.
+        is_usable = sandboxes.problem_of(DEFAULT) is None
+        for seed in listed(settings.seed) if is_usable else ():
             # A sample from a folder is named after it. A connection that was loaded from a file stays.
             if (id := connection_id(seed)) not in sandboxes.connection_ids():
                 sandboxes.load_sample(sandboxes.default, seed, id)
-        if settings.faults:
+        if settings.faults and is_usable:
             arm_file(sandboxes, settings.faults)
         undo.pop_all()
     return sandboxes

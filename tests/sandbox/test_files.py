@@ -131,6 +131,10 @@ def test_bad_default_sandbox(tmp_path: Path) -> None:
 
         assert "good" == sandboxes.find("good")[0].name
         assert not sandboxes.has_connection("unknown")
+        sandboxes.delete(DEFAULT)
+        assert sandboxes.default is sandboxes.find("unknown")[0]
+        with pytest.raises(Conflict, match="cannot be deleted"):
+            sandboxes.delete(DEFAULT)
 
 
 def test_a_damage_during_the_run_is_met_at_the_next_opening(tmp_path: Path) -> None:

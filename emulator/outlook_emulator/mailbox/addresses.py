@@ -59,7 +59,7 @@ def _parse_one(part: str) -> Address:
 
 def join(addresses: Iterable[Address]) -> str | None:
     """Bare addresses as the wire writes them: separated by `;` without blanks, None for no addresses (recorded)."""
-    return ";".join(address.address for address in addresses) or None
+    return ";".join([address.address for address in addresses]) or None
 
 
 def split(joined: str | None) -> list[str]:

@@ -284,6 +284,10 @@ class Database:
         if note is not None:
             note()
 
+    def wait_for_disk(self, waits: bool) -> None:
+        """Whether writes wait for the disk where SQLite needs that to survive a power failure, as they do at first."""
+        self.execute(f"PRAGMA synchronous = {'NORMAL' if waits else 'OFF'}")
+
     def wake(self) -> None:
         """Open the file again, if the database rests. Call it on the event loop before a thread gets the database."""
         if not self.is_resting:
@@ -406,7 +410,8 @@ def create_file(path: Path, state: Mapping[str, str | None] = {}) -> None:
     with closing(_connect(":memory:")) as connection:
         _template().backup(connection)
         _write_state(connection, state)
-        content = connection.serialize()
+        # With the mark of a log: to switch to one makes SQLite wait for the disk.
+        content = images.with_log(connection.serialize())
     # SQLite would add the log of a deleted database to the new one.
     for suffix in LOG_SUFFIXES:
         Path(f"{path}{suffix}").unlink(missing_ok=True)

@@ -11,7 +11,7 @@ _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 _LOG_MARKS = slice(18, 20)
 """The versions for writing and reading a file, in its header: 2 with a write-ahead log, otherwise 1."""
-_NO_LOG = b"\x01\x01"
+_NO_LOG, _LOG = b"\x01\x01", b"\x02\x02"
 _VERSION = slice(60, 64)
 _LAYOUT = {
     "page size": slice(16, 18),
@@ -43,10 +43,17 @@ def make_of(connection: sqlite3.Connection) -> Make:
 
 def alone(image: bytes) -> bytes:
     """The image without the mark of a write-ahead log, because SQLite would look for the log in a file beside it."""
-    if image[_LOG_MARKS] == _NO_LOG:
-        return image
+    return image if image[_LOG_MARKS] == _NO_LOG else _marked(image, _NO_LOG)
+
+
+def with_log(image: bytes) -> bytes:
+    """The image with the mark of a write-ahead log, for a file that is to have one."""
+    return _marked(image, _LOG)
+
+
+def _marked(image: bytes, mark: bytes) -> bytes:
     marked = bytearray(image)
-    marked[_LOG_MARKS] = _NO_LOG
+    marked[_LOG_MARKS] = mark
     return bytes(marked)
 
 

@@ -162,7 +162,7 @@ def write_content(
 ) -> StoredContent:
     """Write the content of a mail, which all copies share."""
     # Pictures in the text are no attachments to a reader.
-    has_attachments = int(any(not attachment.is_inline for attachment in mail.attachments))
+    has_attachments = int(bool(mail.attachments) and any(not attachment.is_inline for attachment in mail.attachments))
     content_id = mail_store.insert_content(
         mailbox.db,
         {
