@@ -163,7 +163,7 @@ class Connection(testing.Connection):
 def new_sandbox(server: Server) -> Sandbox:
     """A fresh sandbox; `close` deletes it."""
     sandbox = Sandbox(server, f"t{next(_NUMBERS)}")
-    server.http.post("/_emulator/api/sandboxes", json={"name": sandbox.name}).raise_for_status()
+    server.http.put(f"/_emulator/api/sandboxes/{sandbox.name}").raise_for_status()
     return sandbox
 
 

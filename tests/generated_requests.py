@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -54,19 +55,20 @@ def main(seconds: float = 60) -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     run, end = Run(), time.monotonic() + seconds
+    connector, admin = test_fuzz.connector_document(), test_fuzz.admin_document()
+    operations = [(connector, "/apim/outlook", row.full_path, row.method) for row in OPERATIONS]
+    operations += [(admin, ROOT, row.path, row.method) for row in ADMIN]
     for number in itertools.count():
+        # In another order each time, since a round takes minutes.
+        Random(number).shuffle(operations)
         for app in test_fuzz.running():
-            for document, base, rows in (
-                (test_fuzz.connector_document(), "/apim/outlook", [(row.full_path, row.method) for row in OPERATIONS]),
-                (test_fuzz.admin_document(), ROOT, [(row.path, row.method) for row in ADMIN]),
-            ):
-                for path, method in rows:
-                    if time.monotonic() > end:
-                        took, what = run.slowest
-                        print(f"{run.count} requests, statuses {sorted(run.statuses)}")
-                        print(f"the slowest took {took * 1000:.0f} ms of processor time: {what}")
-                        return
-                    _check(partial(run.send, app, base), test_fuzz.requests(document, path, method), number)
+            for document, base, path, method in operations:
+                if time.monotonic() > end:
+                    took, what = run.slowest
+                    print(f"{run.count} requests, statuses {sorted(run.statuses)}")
+                    print(f"the slowest took {took * 1000:.0f} ms of processor time: {what}")
+                    return
+                _check(partial(run.send, app, base), test_fuzz.requests(document, path, method), number)
 
 
 def _check(send: Callable[[Any], None], requests: Any, number: int) -> None:

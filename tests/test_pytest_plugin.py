@@ -333,9 +333,8 @@ def test_server_with_credentials(tmp_path: Path) -> None:
         without = run(tmp_path, source, OUTLOOK_EMULATOR_URL=up.url)
 
     assert passed(with_both, 1)
-    assert (
-        "AdminError: The emulator answered 401 to POST /sandboxes: The admin API requires its token" in without.stdout
-    )
+    assert "AdminError: The emulator answered 401 to PUT /sandboxes/" in without.stdout
+    assert "The admin API requires its token" in without.stdout
 
 
 def test_fixtures_over_tls(tmp_path: Path) -> None:

@@ -80,6 +80,11 @@ class _ServerSettings:
     unknown_connections: Literal["create", "refuse"] = option(
         "create", "response to an unknown connection id: `create` a mailbox, or `refuse` with 404"
     )
+    connection_ids: Literal["any", "sandbox"] = option(
+        "any",
+        "form of connection ids: `any`, or `sandbox` for `SANDBOX.NAME`, by which a proxy finds the server of a"
+        " sandbox; ids without a dot are those of the sandbox `default`",
+    )
     domain: str = option("outlook.com", "domain of the addresses of new mailboxes")
     random_seed: int | None = option(
         None,

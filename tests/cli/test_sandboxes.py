@@ -178,3 +178,47 @@ def test_frozen_clock(server: Server, say: Callable[..., Any]) -> None:
     say("sandbox", "delete", "past", *url)
 
     assert (0, True) == (shown[0], shown[1].startswith("2001-02-03T04:05:06+00:00 frozen")), shown
+
+
+class TestSeveralServers:
+    """With `--url` several times, a command asks the server that has the sandbox."""
+
+    def test_list(self, server: Server, sandbox: Sandbox, configured: Callable[..., Sandbox], say: Any) -> None:
+        """`sandbox list` gathers the lists of all, and says where each sandbox is."""
+        other = configured()
+        urls = ("--url", server.url, "--url", other.server.url)
+        rows = json.loads(say("sandbox", "list", "--json", *urls)[1])["value"]
+        places = {(row["name"], row["server"]) for row in rows}
+
+        assert {(sandbox.name, server.url), (other.name, other.server.url)} <= places
+        assert "SERVER" in say("sandbox", "list", *urls)[1].splitlines()[0]
+        assert 0 == say("health", *urls)[0]
+
+    def test_the_server_with_the_sandbox_is_asked(
+        self, server: Server, configured: Callable[..., Sandbox], say: Any
+    ) -> None:
+        """In any order of the URLs."""
+        other = configured()
+        other.connect("zoe").deliver(subject="Here")
+        for urls in ([server.url, other.server.url], [other.server.url, server.url]):
+            words = [word for url in urls for word in ("--url", url)]
+            listed = say("mail", "list", "--connection", f"{other.name}.zoe", "--sandbox", other.name, *words)
+            assert (0, True) == (listed[0], "Here" in listed[1]), listed
+
+    def test_no_or_several_servers(
+        self, server: Server, configured: Callable[..., Sandbox], closed_port: int, say: Any
+    ) -> None:
+        """A sandbox that is nowhere or on several, a new one, and a server that is gone are errors."""
+        urls = ("--url", server.url, "--url", configured().server.url)
+        gone = ("--url", server.url, "--url", f"http://127.0.0.1:{closed_port}")
+        errors = [
+            (("show", "nowhere", *urls), "the sandbox 'nowhere' is on none of them"),
+            (("show", "default", *urls), f"the sandbox 'default' is on {urls[1]} and {urls[3]}"),
+            (("create", "new", *urls), "a new sandbox needs a single --url"),
+            (("show", "nowhere", *gone), f"no response from {gone[3]}"),
+            (("list", *gone), f"no response from {gone[3]}"),
+        ]
+
+        for words, expected in errors:
+            status, _, error = say("sandbox", *words)
+            assert (1, True) == (status, expected in error), error

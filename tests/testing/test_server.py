@@ -57,7 +57,7 @@ def test_admin_token(way: str) -> None:
 def test_missing_admin_token() -> None:
     """A missing admin token raises the emulator's reason."""
     with Server.started(Settings(admin_token="secret")) as server, Server(server.url) as locked:
-        with pytest.raises(AdminError, match="401 to POST /sandboxes: The admin API requires its token"):
+        with pytest.raises(AdminError, match=r"401 to PUT /sandboxes/.*: The admin API requires its token"):
             locked.connect()
         with Server(server.url, token="secret") as opened:
             opened.connect()
@@ -119,7 +119,7 @@ def test_seed(place: Server) -> None:
         again = office.sandbox.connect("second", seed="archive")
 
         assert ("ada@example.com", "mary@example.com") == (office.address, again.address)
-        assert (True, True) == (office.id.endswith("-office"), again.id.endswith("-second"))
+        assert (True, True) == (office.id.endswith(".office"), again.id.endswith(".second"))
         assert [True, True] == [bool(connection.mails()) for connection in (office, again)]
 
 
@@ -134,7 +134,7 @@ def test_seed_from_a_folder_or_a_mapping(place: Server, tmp_path: Path) -> None:
         mapping = folder.sandbox.connect(seed={"address": "b@example.com", "display_name": "B", "mail": [mail]})
 
         assert ("a@example.com", "b@example.com") == (folder.address, mapping.address)
-        assert (True, True) == (folder.id.endswith("-box"), mapping.id.endswith("-me"))
+        assert (True, True) == (folder.id.endswith(".box"), mapping.id.endswith(".me"))
         assert (["x"], ["y"]) == tuple([mail["Subject"] for mail in box.mails()] for box in (folder, mapping))
 
 
@@ -144,7 +144,7 @@ def test_failed_connect_leaves_nothing(place: Server) -> None:
 
     with pytest.raises(AdminError, match=r"answered 400 to POST /sandboxes/.*/seed: There is no sample mailbox 'none'"):
         place.connect(seed="none")
-    with pytest.raises(AdminError, match=r"answered 400 to POST /sandboxes: 'clock.set' must be") as refused:
+    with pytest.raises(AdminError, match=r"answered 400 to PUT /sandboxes/.*: 'clock.set' must be") as refused:
         place.connect(clock="soon")
     assert 400 == refused.value.status
     assert before == names(place)

@@ -16,6 +16,10 @@ def add(commands: Any) -> None:
 
 
 def check(arguments: argparse.Namespace) -> int:
+    return max(_check_one(request.at(arguments, url)) for url in request.servers(arguments))
+
+
+def _check_one(arguments: argparse.Namespace) -> int:
     # Nothing waits at the server here, so the short time-out will do.
     status, content = request.send(arguments, "GET", "/readyz", timeout=client.TIMEOUT)
     if status == 200:

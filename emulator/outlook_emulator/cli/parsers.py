@@ -55,9 +55,18 @@ def add_server_options(command: argparse.ArgumentParser, *, sandbox: bool = True
     """Add the options that select an emulator and, unless `sandbox` is false, one of its sandboxes."""
     if sandbox:
         command.add_argument("--sandbox", default="default", help="name of the sandbox (default: default)")
-    command.add_argument("--url", default=client.server_url(), help=f"URL of a running emulator (${client.URL})")
+    about = f"URL of a running emulator (${client.URL}); repeat for several, of which the one with the sandbox is asked"
+    command.add_argument("--url", action=_Url, default=client.server_url(), help=about)
     command.add_argument("--token", help=f"admin token of the emulator (${client.TOKEN})")
     command.add_argument("--ca-file", metavar="PEM", help=f"CA certificates to trust for https (${client.CA_FILE})")
+
+
+class _Url(argparse.Action):
+    """Collects the URLs of several servers in `urls`; `url` is the first."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        namespace.urls = [*getattr(namespace, "urls", ()), values]
+        namespace.url = namespace.urls[0]
 
 
 def add_strict(command: argparse.ArgumentParser) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from outlook_emulator import client
-from outlook_emulator.cli import progress
+from outlook_emulator.cli import output, progress
 
+_SANDBOX = re.compile(r"/_emulator/api/sandboxes/[^/?]+")
 _TIMEOUT = 70.0
 """Seconds to wait for a response; longer than the admin API lets a `wait` request last."""
 
@@ -22,7 +24,14 @@ def send(
     content_type: str = client.JSON,
     timeout: float = _TIMEOUT,
 ) -> tuple[int, bytes]:
-    """Send a request to the selected emulator: status and body. The status is 0 without a response."""
+    """Send a request to the selected emulator: status and body. The status is 0 without a response.
+
+    Of several emulators, it goes to the one that has the sandbox in the path. Raises SystemExit if none has it, or
+    several have.
+    """
+    if len(servers(arguments)) > 1 and (sandbox := _SANDBOX.match(path)):
+        arguments.urls = [_server_of(arguments, method, sandbox[0], path)]
+        arguments.url = arguments.urls[0]
     credentials = {"token": arguments.token, "ca_file": arguments.ca_file}
     with progress.shown(client.WAITING, progress.BYTES) as shown:
         return client.fetch(
@@ -31,6 +40,34 @@ def send(
             on_transfer=shown.report,
             **credentials,
         )
+
+
+def servers(arguments: argparse.Namespace) -> list[str]:
+    """The URLs of the selected emulators."""
+    return getattr(arguments, "urls", None) or [arguments.url]
+
+
+def at(arguments: argparse.Namespace, url: str) -> argparse.Namespace:
+    """The same arguments for one of several emulators."""
+    return argparse.Namespace(**{**vars(arguments), "url": url, "urls": [url]})
+
+
+def _server_of(arguments: argparse.Namespace, method: str, sandbox: str, path: str) -> str:
+    """The URL of the emulator that has a sandbox, by its path. Raises SystemExit."""
+    if method == "PUT" and path == sandbox:
+        raise SystemExit(output.fail("a new sandbox needs a single --url, that of its server or of a proxy"))
+    owners = []
+    for url in servers(arguments):
+        status, content = send(at(arguments, url), "GET", sandbox)
+        if status == 200:
+            owners.append(url)
+        elif status != 404:
+            raise SystemExit(output.print_error(at(arguments, url), (status, content)))
+    name = sandbox.rpartition("/")[2]
+    if len(owners) != 1:
+        problem = f"the sandbox '{name}' is on {' and '.join(owners) or 'none of them'}"
+        raise SystemExit(output.fail(f"{problem}; select one emulator with --url"))
+    return owners[0]
 
 
 def sandbox_path(arguments: argparse.Namespace, *parts: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,9 @@ def add(commands: Any) -> None:
 
 
 def list_sandboxes(arguments: argparse.Namespace) -> int:
+    servers = request.servers(arguments)
+    if len(servers) > 1:
+        return _list_of(arguments, servers)
     response = request.send(arguments, "GET", request.path("sandboxes"))
     return output.print_response(arguments, response, _listed)
 
@@ -70,15 +74,31 @@ def _listed(sandboxes: Any) -> Iterator[str]:
     return output.table(rows, columns)
 
 
+def _list_of(arguments: argparse.Namespace, servers: Sequence[str]) -> int:
+    """Print the sandboxes of several servers, each with its server; a server without a response fails the command."""
+    rows: list[dict[str, Any]] = []
+    for url in servers:
+        server = request.at(arguments, url)
+        status, body = request.send(server, "GET", request.path("sandboxes"))
+        if status != 200:
+            return output.print_error(server, (status, body))
+        rows += ({**row, "server": url} for row in json.loads(body)["value"])
+    rows.sort(key=lambda row: row["name"])
+    return output.print_response(
+        arguments,
+        (200, json.dumps({"value": rows}).encode()),
+        lambda sandboxes: output.table(sandboxes["value"], {**_COLUMNS, "SERVER": "server"}),
+    )
+
+
 def create_sandbox(arguments: argparse.Namespace) -> int:
     body: dict[str, Any] = {
-        "name": arguments.name,
         "connections": [_connection(word) for word in arguments.connection],
         "seeds": arguments.seed,
     }
     if clock := request.without_none({"set": arguments.at, "freeze": arguments.freeze}):
         body["clock"] = clock
-    response = request.send(arguments, "POST", request.path("sandboxes"), body)
+    response = request.send(arguments, "PUT", request.path("sandboxes", arguments.name), body)
     return output.print_response(arguments, response, state)
 
 

@@ -41,6 +41,12 @@ _UNREADABLE: tuple[type[Exception], ...] = (ValueError, *STORAGE_ERRORS)
 _log = logging.getLogger("outlook_emulator")
 
 
+def sandbox_of(connection_id: str) -> str:
+    """The sandbox that a connection id names by the rule `SANDBOX.NAME`."""
+    name, dot, _ = connection_id.partition(".")
+    return name if dot else DEFAULT
+
+
 class Target(NamedTuple):
     """The sandbox that a request goes to, and its mailbox unless the connection id is unknown."""
 
@@ -114,8 +120,8 @@ class Sandboxes:
                 return self._by_connection[connection_id]
         if self.settings.unknown_connections == "refuse":
             raise NotFound(f"No connection '{connection_id[:130]}' exists.")
-        default = self.named(DEFAULT)
-        self.connect(default, connection_id, f"{connection_id}@{self.settings.domain}")
+        sandbox = self.named(sandbox_of(connection_id) if self.has_rule else DEFAULT)
+        self.connect(sandbox, connection_id, f"{connection_id}@{self.settings.domain}")
         return self._by_connection[connection_id]
 
     def connect(
@@ -133,6 +139,7 @@ class Sandboxes:
         """
         if self.has_connection(connection_id):
             raise Conflict(f"The connection '{connection_id[:130]}' exists already.")
+        self._check_rule(sandbox, [connection_id])
         # The registry changes after the commit: what is rolled back was never in it.
         with sandbox.db.transaction():
             yield
@@ -157,6 +164,20 @@ class Sandboxes:
         sandbox = self._by_name.get(DEFAULT) or self._stand_in
         assert sandbox is not None
         return sandbox
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether connection ids must name their sandbox."""
+        return self.settings.connection_ids == "sandbox"
+
+    def id_of(self, sandbox: Sandbox, name: str, separator: str = "") -> str:
+        """A connection id for a name that follows the rule; without one, the name, with a separator also the sandbox.
+
+        A name that has the form already stays.
+        """
+        if not self.has_rule:
+            return f"{sandbox.name}{separator}{name}" if separator else name
+        return name if sandbox_of(name) == sandbox.name else f"{sandbox.name}.{name}"
 
     def has_connection(self, connection_id: str) -> bool:
         """Whether any sandbox has a connection."""
@@ -202,9 +223,17 @@ class Sandboxes:
 
     def look_up(self, connection_id: str) -> Target:
         """Where a request with a connection id goes: without a mailbox to the default sandbox for an unknown id."""
-        sandbox, owner = self._by_connection.get(connection_id) or self._open_for(connection_id) or (self.default, None)
+        sandbox, owner = (
+            self._by_connection.get(connection_id)
+            or self._open_for(connection_id)
+            or (self._place_of(connection_id), None)
+        )
         sandbox.db.used = True
         return Target(sandbox, owner, sandbox.db.generation)
+
+    def _place_of(self, connection_id: str) -> Sandbox:
+        """The sandbox that counts and records requests with an unknown connection id."""
+        return (self.has_rule and self.get(sandbox_of(connection_id))) or self.default
 
     def get(self, name: str) -> Sandbox | None:
         """The sandbox with a name, None if there is none that can be used now."""
@@ -302,7 +331,17 @@ class Sandboxes:
             self._folder.save()
             self._folder.close()
 
+    def _check_rule(self, sandbox: Sandbox, ids: Collection[str]) -> None:
+        for id in ids if self.has_rule else ():
+            if sandbox_of(id) != sandbox.name:
+                form = "without a dot" if sandbox.name == DEFAULT else f"that start with '{sandbox.name}.'"
+                raise InvalidRequest(
+                    f"The sandbox '{sandbox.name}' takes connection ids {form}, unlike '{id[:130]}'; see the setting"
+                    " connection_ids."
+                )
+
     def _check_free(self, sandbox: Sandbox, ids: Collection[str]) -> None:
+        self._check_rule(sandbox, ids)
         for id in ids:
             if (holder := self._holder(id)) not in (None, sandbox.name):
                 raise Conflict(f"The connection '{id}' belongs to the sandbox '{holder}'.")

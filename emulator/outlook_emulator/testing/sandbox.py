@@ -149,10 +149,10 @@ class Sandbox:
     def _load_sample(self, seed: Seed, name: str | None) -> Connection:
         if isinstance(seed, Path):
             folder = seed.resolve()
-            content, query = seed_folder.packed(folder), {"connection": f"{self.name}-{name or folder.name}"}
+            content, query = seed_folder.packed(folder), {"connection": f"{self.name}.{name or folder.name}"}
             return self._seeded(self.admin.request("POST", "/seed-zip", content=content, params=query))
         body: dict[str, Any] = {"name": seed} if isinstance(seed, str) else {"name": "me", "mailbox": plain(seed)}
-        body["connection"] = f"{self.name}-{name or body['name']}"
+        body["connection"] = f"{self.name}.{name or body['name']}"
         return self._seeded(self.admin.request("POST", "/seed", json=body))
 
     def _seeded(self, state: dict[str, Any]) -> Connection:
@@ -286,8 +286,8 @@ def new_connection(
     send_as: list[str] | None = None,
     mails: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """The JSON that adds a connection. Its id starts with the sandbox's name, since ids are unique on a server."""
-    body = {"id": f"{sandbox}-{name}", "address": address or f"{name}@example.com"}
+    """The JSON that adds a connection. Its id is SANDBOX.NAME: unique on a server, and known to a proxy."""
+    body = {"id": f"{sandbox}.{name}", "address": address or f"{name}@example.com"}
     return body | json_object({"display_name": display_name, "send_as": send_as, "mails": mails})
 
 

@@ -39,7 +39,7 @@ class Server(Emulator):
         identity_header: str = IDENTITY_HEADER,
     ) -> None:
         super().__init__(target, token=token, ca_file=ca_file, credential=credential, identity_header=identity_header)
-        self._admin = self.admin(path_of("sandboxes"))
+        self._admin = self.admin("")
         self._sandboxes: list[Sandbox] = []
 
     @classmethod
@@ -118,8 +118,9 @@ class Server(Emulator):
 
     def _create(self, name: str, clock: str | datetime | None, connections: list[dict[str, Any]]) -> Sandbox:
         start = None if clock is None else {"set": instant(clock), "freeze": True}
-        body = json_object({"name": name, "clock": start, "connections": connections or None})
-        self._admin.request("POST", json=body)
+        body = json_object({"clock": start, "connections": connections or None})
+        # By path, not by body: a proxy in front of several servers looks there for the sandbox.
+        self._admin.request("PUT", path_of("sandboxes", name), json=body)
         sandbox = Sandbox(self, name)
         self._sandboxes.append(sandbox)
         sandbox.closing.callback(self._sandboxes.remove, sandbox)

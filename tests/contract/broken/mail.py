@@ -336,20 +336,20 @@ SWAPS = (
     Swap(
         "a blank between addresses",
         "mailbox.addresses",
-        '";".join(address.address',
-        '"; ".join(address.address',
+        '";".join([address.address',
+        '"; ".join([address.address',
     ),
     Swap(
         "commas between addresses",
         "mailbox.addresses",
-        '";".join(address.address',
-        '",".join(address.address',
+        '";".join([address.address',
+        '",".join([address.address',
     ),
     Swap(
         "an empty text for no addresses",
         "mailbox.addresses",
-        "for address in addresses) or None",
-        "for address in addresses)",
+        "for address in addresses]) or None",
+        "for address in addresses])",
     ),
     Swap(
         "names of recipients that are refused",
@@ -378,7 +378,7 @@ SWAPS = (
     Swap(
         "an attachment that does not count",
         "mailbox.mail.delivery",
-        "int(any(not attachment.is_inline for attachment in mail.attachments))",
+        "int(bool(mail.attachments) and any(not attachment.is_inline for attachment in mail.attachments))",
         "0",
     ),
     Swap(

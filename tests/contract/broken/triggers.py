@@ -234,8 +234,8 @@ SWAPS = (
     Swap(
         "a Location with plain characters",
         "server.connector.polling",
-        "{state.translate(_ESCAPES)}",
-        "{state}",
+        "state = state.replace(character, escape)",
+        "pass",
     ),
     Swap(
         "an hour between polls that is a minute",

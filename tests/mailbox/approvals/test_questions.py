@@ -28,6 +28,7 @@ from azure.connectors.sdk.exceptions import ConnectorException
 
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
+from outlook_emulator.mailbox.approvals import answer_links
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.settings import Settings
 from tests.conftest import START, Connection, Sandbox, Server
@@ -603,10 +604,10 @@ def test_another_sandbox_has_another_key(sandbox: Sandbox, server: Server, alice
     """A link signed by one sandbox is rejected for another, even if the ids match."""
     ask(alice)
     link = opened(bob).links["Approve"]
-    named = json.loads(base64.urlsafe_b64decode(parse_qs(urlsplit(link).query)["state"][0] + "=="))
+    signed = parse_qs(urlsplit(link).query)["state"][0].removeprefix(f"{sandbox.name}.")
     other = f"{sandbox.name}-other"
     server.http.post("/_emulator/api/sandboxes", json={"name": other, "connections": [{"address": "a@example.com"}]})
-    response = click(changed(link, state=state(other, *named[1:])))
+    response = click(changed(link, state=f"{other}.{signed}"))
     server.http.delete(f"/_emulator/api/sandboxes/{other}")
 
     assert (response.status_code, answer(sandbox)) == (403, None)
@@ -749,3 +750,8 @@ def test_sdk_raises_on_an_invalid_message(alice: Connection, bob: Connection) ->
 
     with pytest.raises(ConnectorException, match=r"Message\.Options"):
         alice.sdk("send_approval_mail_async", ApprovalEmailSubscription(CALLBACK, message))
+
+
+def test_links_of_earlier_versions() -> None:
+    """A link that has the sandbox inside, and not in front, is still read."""
+    assert answer_links.read(state("team", 1, "q", 0)) == answer_links.read(f"team.{state(1, 'q', 0)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -450,12 +450,57 @@ def test_unknown_message(alice: Connection, bob: Connection, id: str, expected: 
     assert expected == error_of(alice.api.get(f"/connections/{alice.id}/messages/{message_id}/mime"))
 
 
+# Connection ids that name their sandbox
+
+
+def test_create_by_path(server: Server) -> None:
+    """PUT creates a sandbox once, with everything that POST takes besides the name."""
+    body = {"clock": {"set": "2030-01-01T00:00:00Z", "freeze": True}, "connections": [{"id": "by-path.me"}]}
+    created, again = (server.http.put(f"{ROOT}/sandboxes/by-path", json=body) for _ in range(2))
+    invalid = server.http.put(f"{ROOT}/sandboxes/by.path")
+    server.http.delete(f"{ROOT}/sandboxes/by-path")
+
+    assert (201, {"name": "by-path", "connections": ["by-path.me"]}) == (created.status_code, created.json())
+    assert (409, 400) == (again.status_code, invalid.status_code)
+
+
+def test_ids_name_their_sandbox(configured: Callable[..., Sandbox]) -> None:
+    """With the rule, every connection is of the sandbox that its id names, however it comes about."""
+    http = configured(connection_ids="sandbox").server.http
+    sandboxes = f"{ROOT}/sandboxes"
+    created = http.put(f"{sandboxes}/a", json={"connections": [{}], "seeds": ["empty"]}).json()
+    http.put(f"{sandboxes}/b")
+    added = {
+        id: http.post(f"{sandboxes}/a/connections", json={"id": id}).status_code for id in ("a.x", "b.x", "x", "a-x.x")
+    }
+    seeded = http.post(f"{sandboxes}/b/seed", json={"name": "office"}).json()
+    headers = {"Authorization": "Bearer x"}
+    called = {
+        id: http.get(f"/apim/outlook/{id}/testconnection", headers=headers).status_code
+        for id in ("a.new", "new", "c.new", "a.x")
+    }
+    moved = http.post(f"{sandboxes}/b/import", content=http.get(f"{sandboxes}/a/export").content)
+    by_body = http.post(sandboxes, json={"name": "d"})
+
+    assert ["a.", "a."] == [id[:2] for id in created["connections"]]
+    assert {"a.x": 201, "b.x": 400, "x": 400, "a-x.x": 400} == added
+    assert "b.office" == seeded["id"]
+    assert {"a.new": 200, "new": 200, "c.new": 404, "a.x": 200} == called
+    assert "a.new" in http.get(f"{sandboxes}/a").json()["connections"]
+    assert "new" in http.get(f"{sandboxes}/default").json()["connections"]
+    assert (400, 400) == (moved.status_code, by_body.status_code)
+    assert "start with 'b.'" in moved.json()["message"]
+    assert "PUT" in by_body.json()["message"]
+
+
 # Everything else
 
 
-@pytest.mark.parametrize("verb", [call for call in ADMIN if "{sandbox}" in call.path], ids=lambda verb: verb.id)
+@pytest.mark.parametrize(
+    "verb", [call for call in ADMIN if "{sandbox}" in call.path and call.id != "PutSandbox"], ids=lambda verb: verb.id
+)
 def test_unknown_sandbox(server: Server, verb: AdminOperation) -> None:
-    """Every admin operation responds 404 for an unknown sandbox."""
+    """Every admin operation responds 404 for an unknown sandbox, except its creation."""
     url = ROOT + re.sub(r"\{\w+\}", "none", verb.path)
     trigger = {"operationName": "OnNewEmailV2", "notificationDetails": {"callbackUrl": "http://localhost"}}
     body: dict[str, Any] = {"name": "empty", "option": "Yes", "properties": trigger, "faults": []}

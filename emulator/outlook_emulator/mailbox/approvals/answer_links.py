@@ -29,7 +29,8 @@ def query_of(key: bytes, state: LinkState) -> str:
 
     The names `state` and `sig` are known, the form of their values is inferred.
     """
-    text = _packed(orjson.dumps(tuple(state)))
+    # The sandbox in plain, so that a proxy can tell from a link on which server it is.
+    text = f"{state.sandbox}.{_packed(orjson.dumps(tuple(state)[1:]))}"
     return f"state={text}&sig={_signature(key, text)}"
 
 
@@ -37,7 +38,10 @@ def read(text: str) -> LinkState:
     """The content of a link's `state`, its signature unchecked. Raises InvalidField."""
     try:
         # Too much padding does no harm, so nobody need compute how much was removed.
-        sandbox, mailbox_id, question, option = orjson.loads(urlsafe_b64decode(f"{text}==".encode("ascii")))
+        sandbox, _, rest = text.rpartition(".")
+        parts = orjson.loads(urlsafe_b64decode(f"{rest}==".encode("ascii")))
+        # Links of earlier versions have the name of the sandbox inside.
+        sandbox, mailbox_id, question, option = [sandbox, *parts] if sandbox else parts
     except (Error, ValueError, TypeError):
         raise _unreadable() from None
     # By type, because JSON's true and false are ints to `isinstance`.

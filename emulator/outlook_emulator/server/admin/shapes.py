@@ -71,16 +71,22 @@ class ClockStart(TypedDict, total=False):
     freeze: bool
 
 
-class NewSandbox(TypedDict, total=False):
-    """A sandbox to create, with connections, and sample mailboxes whose connection ids are `SANDBOX-NAME`.
+class SandboxContent(TypedDict, total=False):
+    """The start of a sandbox: its clock, connections, and sample mailboxes whose connection ids are `SANDBOX-NAME`.
 
-    A reset always sets the clock back to the time of the server.
+    With the setting `connection_ids`, these are `SANDBOX.NAME`. A reset always sets the clock back to the time of the
+    server.
     """
 
-    name: Required[str]
     clock: ClockStart
     connections: list[NewConnection]
     seeds: list[str]
+
+
+class NewSandbox(SandboxContent, total=False):
+    """A sandbox to create."""
+
+    name: Required[str]
 
 
 class SandboxFacts(TypedDict):

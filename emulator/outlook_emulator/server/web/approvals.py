@@ -15,7 +15,7 @@ from outlook_emulator.store import approvals as approval_store
 
 _TOP = 50
 _STATES = ("open", "answered", "withdrawn")
-_LINK = re.compile(rf"{re.escape(questions.ANSWER_PATH)}\?state=([\w-]+)")
+_LINK = re.compile(rf"{re.escape(questions.ANSWER_PATH)}\?state=([\w.-]+)")
 
 
 def load(request: PageRequest) -> dict[str, Any]:
