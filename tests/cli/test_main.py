@@ -43,7 +43,7 @@ def test_help_lists_everything(capsys: pytest.CaptureFixture[str]) -> None:
         value = f"{{{','.join(option.choices)}}}" if option.choices else option.name.upper()
         value = f"[{value}]" if option.is_switch else value
         assert f"{option.flag} {value}" in text
-        default = "" if option.default == "" else rf"default: {re.escape(str(option.default))};\s?"
+        default = "" if option.default in ("", None) else rf"default: {re.escape(str(option.default))};\s?"
         assert re.search(rf"\({default}\${option.variable}\)", text)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from tests.conftest import START
 
 KEPT = 40
 PATH = "/apim/outlook/me"
+ADMIN = "/_emulator/api/sandboxes/default"
 EVENTS = "/datasets/calendars/v2/tables/Calendar"
 
 
@@ -115,3 +118,63 @@ def test_earlier_states_of_large_events(http: Client, monkeypatch: pytest.Monkey
         assert http.patch(path, json={**event, "Subject": f"{number}"}).status_code == 200
 
     assert entries(http) < 15
+
+
+def push_new_events(http: Client) -> None:
+    """Register a push trigger for new events, whose callbacks nobody takes."""
+    http.get(f"{PATH}/v2/Mail")
+    trigger = {
+        "operationName": "CalendarGetOnNewItemsV2",
+        "connectionDetails": {"connectorName": "outlook"},
+        "notificationDetails": {"callbackUrl": "http://127.0.0.1:9/", "httpMethod": "Post"},
+        "parameters": [{"name": "table", "value": "Calendar"}],
+        "splitOn": True,
+    }
+    http.put(f"{ADMIN}/connections/me/triggerConfigs/news", json={"properties": trigger}).raise_for_status()
+
+
+def import_events(http: Client, *numbers: int) -> None:
+    """Import events in one request, whose subjects are numbers."""
+    events = [
+        f"BEGIN:VEVENT\r\nUID:{number}\r\nDTSTART:20260302T100000Z\r\nSUMMARY:{number}\r\nEND:VEVENT\r\n"
+        for number in numbers
+    ]
+    file = f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{''.join(events)}END:VCALENDAR\r\n"
+    headers = {"content-type": "text/calendar"}
+    http.post(f"{ADMIN}/connections/me/calendars/Calendar/import", content=file, headers=headers).raise_for_status()
+
+
+def pushed(http: Client, count: int) -> list[str]:
+    """The subjects that were pushed, once there are so many."""
+    deadline = time.monotonic() + 10
+    while True:
+        listed = http.get(f"{ADMIN}/callbacks").raise_for_status().json()["value"]
+        if len(listed) >= count or time.monotonic() > deadline:
+            bodies = [json.loads(callback["body"]) for callback in sorted(listed, key=lambda callback: callback["id"])]
+            return [body["body"]["Subject"] for body in bodies]
+        time.sleep(0.05)
+
+
+def test_a_push_trigger_gets_what_one_request_brings(http: Client) -> None:
+    """More items in one request than the feed remembers reach a push trigger all the same, and later ones too."""
+    push_new_events(http)
+    numbers = range(2 * feed_limit.EVERY)
+    import_events(http, *numbers)
+    import_events(http, 200)
+
+    assert [str(number) for number in (*numbers, 200)] == pushed(http, len(numbers) + 1)
+    assert entries(http) <= KEPT + feed_limit.EVERY
+
+
+def test_a_push_trigger_that_was_left_behind_starts_again(http: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """A trigger that could not be polled until its state was forgotten goes on with what comes then."""
+    push_new_events(http)
+    (cursor,) = http.sandbox.db.one("SELECT cursor FROM push", {})
+    import_events(http, *range(2 * feed_limit.EVERY))
+    before = len(pushed(http, 2 * feed_limit.EVERY))
+    http.sandbox.db.execute("UPDATE push SET cursor = :cursor", {"cursor": cursor})
+    import_events(http, 200)
+    import_events(http, 201)
+
+    assert ["201"] == pushed(http, before + 1)[before:]
+    assert "The push trigger 'me/news' starts again" in caplog.text

@@ -23,6 +23,7 @@ from outlook_emulator.store import mail
 from outlook_emulator.store.database import SCHEMA_VERSION
 from outlook_emulator.store.failures import FileLost
 from outlook_emulator.store.open_files import OpenFiles
+from outlook_emulator.store.records import Facets
 
 OLD = Path(__file__).parents[1] / "store" / "old" / "v4.sqlite.gz"
 
@@ -300,6 +301,32 @@ def test_a_deleted_file_is_noticed(tmp_path: Path, rests: bool) -> None:
         create(sandboxes, "gone")
         with sandboxes.named("gone").db.transaction():
             pass
+
+
+def test_a_resting_database_keeps_no_messages_in_memory(tmp_path: Path) -> None:
+    """A list remembers messages until the file is closed."""
+    with opened(tmp_path) as sandboxes:
+        create(sandboxes, "box")
+        sandbox, owner = sandboxes.find("box")
+        delivery.deliver(sandbox.mailbox(owner), Mail(sender=Address("a@example.com"), subject="Hello"))
+        list_inbox = partial(mail.newest_messages, sandbox.db, owner.inbox_id, Facets(False, False, False, ""), 10, 0)
+        (listed,) = list_inbox()
+        assert listed is next(list_inbox())
+        assert sandbox.db.rest()
+        assert listed is not (again := next(list_inbox()))
+        assert listed == again
+
+
+def test_an_imported_sandbox_is_finished(tmp_path: Path) -> None:
+    """The file of a sandbox that was being created is imported for good."""
+    with opened(tmp_path / "old") as sandboxes:
+        sandboxes.connect(sandboxes.create("box", unfinished=True), "box", "box@example.com")
+    file = (tmp_path / "old" / "box.sqlite").read_bytes()
+    with opened(tmp_path / "new") as sandboxes:
+        sandboxes.create("box")
+        sandboxes.import_file("box", file)
+    with opened(tmp_path / "new") as sandboxes:
+        assert "box@example.com" == sandboxes.find("box")[1].address
 
 
 def test_a_clock_that_cannot_be_kept_has_not_moved(tmp_path: Path) -> None:

@@ -319,7 +319,7 @@ class Sandbox:
         # All that can fail comes first: after the content is replaced there is no way back.
         check_ids(mailboxes.connections(other))
         clock, rng = state.read_clock(other), state.read_rng(other)
-        for key in (state.RNG, TAKEN):
+        for key in (state.RNG, TAKEN, *state.OF_FILE):
             sandbox_state.delete(other, key)
         self._write_name(other)
         self.db.take_over(other)

@@ -268,6 +268,8 @@ class Database:
         # Detached: a database that often rests would gather them.
         self._finalizer.detach()
         self._close_file()
+        # A folder may hold thousands of databases that rest.
+        self.kept_messages.clear()
         self.is_resting = True
         self.execute = self._execute_awake
         return True

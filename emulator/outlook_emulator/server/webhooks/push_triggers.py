@@ -144,15 +144,21 @@ def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: 
 
 def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery, rule_changes: RuleChanges) -> None:
     operation = operation_named(trigger.operation)
-    cursor, more, rules = trigger.cursor, True, mailbox.rules
+    cursor: str | None = trigger.cursor
+    more, rules = True, mailbox.rules
     with mailbox.db.transaction():
         # All batches and the cursor in one transaction, so that a crash neither loses nor repeats an item.
         while more:
             try:
                 poll = _poll(mailbox, operation, trigger, cursor)
-            except ConnectorError:
-                # Its folder or calendar was deleted; one with the same name may come back.
-                break
+            except ConnectorError as error:
+                if cursor is None or error.field != "cursor":
+                    # Its folder or calendar was deleted; one with the same name may come back.
+                    break
+                # When it came back, the sandbox had forgotten what was new then.
+                _log.warning("The push trigger '%s' starts again: %s", reference_of(trigger), error)
+                cursor = None
+                continue
             if poll.items:
                 if differences := rule_changes(trigger):
                     # Polled again, since only a batch counts as a use of a fault rule, not each look for one.
@@ -164,7 +170,7 @@ def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery,
                     _enqueue(mailbox, trigger, first)
                 _enqueue(mailbox, trigger, batch)
             cursor, more = poll.cursor, poll.more
-        if cursor != trigger.cursor:
+        if cursor is not None and cursor != trigger.cursor:
             trigger_store.move_push_trigger(mailbox.db, trigger, cursor)
 
 

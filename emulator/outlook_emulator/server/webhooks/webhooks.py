@@ -35,9 +35,6 @@ class Webhooks:
 
     def wake(self, sandbox: Sandbox) -> None:
         """Deliver callbacks of a sandbox soon, if anything was written to it. Called after each request."""
-        if sandbox.db.appended >= feed_limit.EVERY and not (sandbox.turn.is_taken or sandbox.db.closed):
-            _trim(sandbox)
-            self._searches.touch(sandbox)
         sandbox.traffic.written()
         if self._sandboxes.get(sandbox.name) is not sandbox:
             # Deleted or replaced by the request at hand.
@@ -55,6 +52,10 @@ class Webhooks:
         except STORAGE_ERRORS as error:
             # Such as a damaged file. The request at hand has been served, and the others are not affected.
             self._sandboxes.failures.report(f"The callbacks of the sandbox '{sandbox.name}' cannot be read: {error}")
+        if sandbox.db.appended >= feed_limit.EVERY:
+            # Behind the look of the delivery, which may need the entries that are to go.
+            asyncio.get_running_loop().call_soon(_trim, sandbox)
+            self._searches.touch(sandbox)
 
     def wake_all(self) -> None:
         """Deliver the callbacks that were pending when the server stopped."""
@@ -106,6 +107,8 @@ class Webhooks:
 
 
 def _trim(sandbox: Sandbox) -> None:
+    if sandbox.db.appended < feed_limit.EVERY or sandbox.turn.is_taken or sandbox.db.closed:
+        return
     try:
         feed_limit.trim(sandbox)
     except Exception:
