@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"server", "sandbox", "operations"},
     "certificates": set(),
     "sockets": {"server"},
-    "serving": {"app", "sockets", "sandbox", "store", "certificates"},
+    "serving": {"app", "sockets", "sandbox", "wire", "store", "certificates"},
     "client": {"certificates"},
     "environment": {"client", "certificates"},
     "logic_apps": set(),

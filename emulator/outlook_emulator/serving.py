@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +33,7 @@ from outlook_emulator.settings import Settings, listed
 from outlook_emulator.sockets import ACCEPTED_AT_ONCE, Bounds, Connection, Watch
 from outlook_emulator.store.database import IncompatibleFile
 from outlook_emulator.store.open_files import raise_limit
+from outlook_emulator.wire import body
 
 _KEEP_ALIVE = 75
 """How long a connection may wait for its next request, in seconds: longer than the minute after which proxies close."""
@@ -103,8 +103,8 @@ def _settle() -> None:
     # What is there now stays, so no collection of garbage needs to look at it.
     gc.freeze()
     gc.enable()
-    # The first request with a body needs it.
-    threading.Thread(target=import_module, args=("pydantic",), daemon=True).start()
+    # Otherwise the first body would hold all requests meanwhile.
+    threading.Thread(target=body.prepare, daemon=True).start()
 
 
 def _stop_on_hangup(server: uvicorn.Server) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
@@ -337,10 +338,10 @@ class _HeadTooLarge(Exception):
 
 def _most_files() -> int:
     """How many files the system lets this process open."""
-    try:
-        import resource
-    except ImportError:
+    if sys.platform == "win32":
         # Windows has no such limit for sockets.
         return 1 << 20
+    import resource
+
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 1 << 20 if soft == resource.RLIM_INFINITY else soft

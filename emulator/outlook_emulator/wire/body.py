@@ -127,6 +127,18 @@ class BodyReader:
         ]
 
 
+class _Example(TypedDict):
+    name: NotRequired[str]
+
+
+def prepare() -> None:
+    """Import what every reader needs. A thread can do it, and the first body then need not wait for it."""
+    from pydantic import TypeAdapter
+
+    # Pydantic imports its larger part when it is first used.
+    TypeAdapter(_Example)
+
+
 @cache
 def reader_of(shape: Any, partial: bool = False, strict: bool = False) -> BodyReader:
     """The reader of a shape, built on first use."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Receive, Scope, Send
 
+from outlook_emulator.sandbox.aside import aside
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.web.root import ROOT
@@ -41,11 +40,18 @@ class _Pages:
     def __init__(self, sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> None:
         self._parts = sandboxes, webhooks, gate
 
+        self._router: Router | None = None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._router is None:
+            # In a thread, because the other requests need not wait for the imports and the templates.
+            self._router = await aside(_router, *self._parts)
         await self._router(scope, receive, send)
 
-    @cached_property
-    def _router(self) -> Router:
-        from outlook_emulator.server.web.routes import router
 
-        return router(*self._parts)
+def _router(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> Router:
+    from outlook_emulator.server.web import render
+    from outlook_emulator.server.web.routes import router
+
+    render.prepare()
+    return router(sandboxes, webhooks, gate)

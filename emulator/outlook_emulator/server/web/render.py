@@ -1,4 +1,4 @@
-"""Renders the templates. It imports Jinja2, and is itself imported for the first page only."""
+"""Renders the templates. It imports Jinja2, so it is imported for the first visitor only."""
 
 from __future__ import annotations
 
@@ -71,6 +71,12 @@ def _navigation(request: PageRequest, connection: str) -> dict[str, list[NavEntr
             url = request.url(page.path, connection=connection) if page.group == "mailbox" else request.url(page.path)
             groups[page.group].append(NavEntry(page.nav, url, page.nav == current))
     return groups
+
+
+def prepare() -> None:
+    """Compile all templates, which takes many times as long as to render one."""
+    for name in environment().list_templates():
+        environment().get_template(name)
 
 
 @cache

@@ -20,6 +20,7 @@ from outlook_emulator.server.web.backend import Backend
 from outlook_emulator.server.web.forms import EMPTY, Form, read_form
 from outlook_emulator.server.web.page import ROOT, Page, PageRequest, settled, url_of
 from outlook_emulator.server.web.pages import PAGES
+from outlook_emulator.server.web.render import render
 from outlook_emulator.server.web.session import FORM_TOKEN, Sessions
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 
@@ -115,9 +116,6 @@ class _Endpoint:
     def _render(
         self, request: PageRequest, values: Mapping[str, Any], failure: Failure | None, status: int
     ) -> Response:
-        # Here, because the first page imports Jinja2.
-        from outlook_emulator.server.web.render import render
-
         text = render(request, {"failure": failure, **values}, self.site.sessions.form_token, self.site.gate.has_token)
         return Response(text, status, SECURITY, "text/html")
 
@@ -162,8 +160,6 @@ class _Endpoint:
         return self._render_error(request, {"status": error.status, "text": error.original, "is_missing": is_missing})
 
     def _render_error(self, request: PageRequest, values: dict[str, Any]) -> Response:
-        from outlook_emulator.server.web.render import render
-
         return Response(render(request, values, "", False), values["status"], SECURITY, "text/html")
 
 
