@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
 
 import pytest
@@ -405,6 +406,18 @@ def test_an_mbox_of_several_mails() -> None:
     assert [("First", text.replace("\n", "\r\n"))] == [(mail.subject, mail.body) for mail in result.items]
     assert [("2 further mails", 11)] == [(skipped.item, skipped.line) for skipped in result.skipped]
     assert b"Subject: B" not in (result.items[0].raw or b"")
+
+
+def test_a_long_line_of_an_mbox_is_read_once() -> None:
+    """A line with many times takes no longer than other lines of its length."""
+    raw = b"From a 10:00\nSubject: One\n\nText\n\nFrom " + b"11:11 " * 50_000 + b"\nno header\n"
+    began = time.perf_counter()
+    parsed = parse_lenient(raw)
+
+    assert "One" == parsed.items[0].subject
+    # In time that grows with the square, it would be ten minutes.
+    assert time.perf_counter() - began < 5
+
 
 
 @pytest.mark.parametrize(("front", "line"), [("", 2), ("\n\n", 4), ("\ufeff", 2), ("From a@x.test Wed Mar  4\n", 3)])

@@ -34,7 +34,7 @@ _MAIL_PREFIXES = ("content-", "resent-", "list-")
 _LINE_END = re.compile(rb"\r{0,2}\n|\r")
 _MBOX = b"From "
 # With the time that such a line has, since a text may begin a paragraph with the word.
-_NEXT_IN_MBOX = re.compile(rb"\r?\n\r?\nFrom [^\r\n]*\d\d:\d\d[^\r\n]*\r?\n(?=[!-9;-~]+:)")
+_NEXT_IN_MBOX = re.compile(rb"\r?\n\r?\nFrom (?>[^\r\n]*?\d\d:\d\d)[^\r\n]*+\r?\n(?=[!-9;-~]++:)")
 _OUTLOOK_FILE = b"\xd0\xcf\x11\xe0"
 # In this order: the first one with a known word counts.
 _IMPORTANCE_HEADERS = ("importance", "x-priority", "x-msmail-priority", "priority")

@@ -44,14 +44,12 @@ class _Pages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._router is None:
-            # In a thread, because the other requests need not wait for the imports and the templates.
+            # In a thread, because other requests need not wait for the imports.
             self._router = await aside(_router, *self._parts)
         await self._router(scope, receive, send)
 
 
 def _router(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> Router:
-    from outlook_emulator.server.web import render
     from outlook_emulator.server.web.routes import router
 
-    render.prepare()
     return router(sandboxes, webhooks, gate)

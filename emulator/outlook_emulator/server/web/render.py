@@ -15,11 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from outlook_emulator.clock import moment
-from outlook_emulator.server.web.page import PageRequest
+from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.server.web.pages import PAGES
 from outlook_emulator.server.web.session import FORM_TOKEN
 from outlook_emulator.server.web.static import url_of_file
 
+_SHARED = ("layout.html", "components.html")
+_compiled: set[str] = set()
 _CODE = re.compile("`([^`]+)`")
 
 
@@ -73,10 +75,16 @@ def _navigation(request: PageRequest, connection: str) -> dict[str, list[NavEntr
     return groups
 
 
-def prepare() -> None:
-    """Compile all templates, which takes many times as long as to render one."""
-    for name in environment().list_templates():
+def is_prepared(page: Page) -> bool:
+    """Whether the template of a page is compiled. To compile it takes many times as long as to render it."""
+    return page.template in _compiled
+
+
+def prepare(page: Page) -> None:
+    """Compile the template of a page and those that all pages share."""
+    for name in (*_SHARED, page.template):
         environment().get_template(name)
+    _compiled.add(page.template)
 
 
 @cache

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route, Router, request_response
 
 from outlook_emulator.errors import AdminTokenRequired, ConnectorError, InvalidRequest, NotFound
+from outlook_emulator.sandbox.aside import aside
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.auth import Gate
@@ -20,7 +21,7 @@ from outlook_emulator.server.web.backend import Backend
 from outlook_emulator.server.web.forms import EMPTY, Form, read_form
 from outlook_emulator.server.web.page import ROOT, Page, PageRequest, settled, url_of
 from outlook_emulator.server.web.pages import PAGES
-from outlook_emulator.server.web.render import render
+from outlook_emulator.server.web.render import is_prepared, prepare, render
 from outlook_emulator.server.web.session import FORM_TOKEN, Sessions
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 
@@ -111,6 +112,8 @@ class _Endpoint:
             for name, value in SECURITY.items():
                 values.headers.setdefault(name, value)
             return values
+        if not is_prepared(self.page):
+            await aside(prepare, self.page)
         return self._render(request, values, failure, status)
 
     def _render(
