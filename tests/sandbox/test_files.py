@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -76,7 +77,24 @@ def folder_instead(file: Path) -> None:
     file.mkdir()
 
 
-@pytest.mark.parametrize("damage", [newer, foreign, garbage, other_schema, broken_clock, broken_epochs, folder_instead])
+def emptied(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def pipe_instead(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def link_to_nowhere(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file.parent / "unmounted" / "bad.sqlite")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [newer, foreign, garbage, other_schema, broken_clock, broken_epochs, folder_instead, emptied, pipe_instead],
+)
 def test_one_bad_file_costs_one_sandbox(tmp_path: Path, damage: Any, caplog: pytest.LogCaptureFixture) -> None:
     """The others are served. The bad one is listed with its problem and refused, and its file stays."""
     with opened(tmp_path) as sandboxes:
@@ -101,6 +119,24 @@ def test_one_bad_file_costs_one_sandbox(tmp_path: Path, damage: Any, caplog: pyt
         assert "bad.sqlite" in str(sandboxes.problem_of("bad"))
         assert "The sandbox 'bad' cannot be used" in caplog.text
         assert before == (file.read_bytes() if file.is_file() else None)
+
+
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    """The sandbox is refused as long as the disk with its file is missing, and used when it is there."""
+    with opened(tmp_path) as sandboxes:
+        create(sandboxes, "bad", "good")
+    disk = tmp_path / "unmounted"
+    kept = (tmp_path / "bad.sqlite").read_bytes()
+    link_to_nowhere(tmp_path / "bad.sqlite")
+    with opened(tmp_path) as sandboxes:
+        with pytest.raises(OSError, match=r"bad\.sqlite"):
+            sandboxes.find("bad")
+
+        assert "good" == sandboxes.find("good")[0].name
+        assert ("bad",) == sandboxes.ids_of("bad")
+        disk.mkdir()
+        (disk / "bad.sqlite").write_bytes(kept)
+        assert "bad" == sandboxes.find("bad")[0].name
 
 
 @pytest.mark.parametrize("way", ["deleted", "moved"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -84,6 +85,33 @@ def test_bad_default_sandbox(folder: Path) -> None:
         replaced = http.delete(f"{API}/default").status_code, http.get("/apim/outlook/anybody/v2/Mail").status_code
 
     assert ([503, 200, 503], (204, 200)) == (statuses, replaced)
+
+
+def damaged_callbacks(file: Path) -> None:
+    """Damage the page that holds the callbacks, which nobody reads when the file is opened."""
+    with closing(sqlite3.connect(file)) as connection:
+        query = "SELECT rootpage FROM sqlite_schema WHERE tbl_name IN ('callback', 'subscription', 'push')"
+        pages = [page for (page,) in connection.execute(query)]
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as stream:
+        for page in pages:
+            stream.seek((page - 1) * size)
+            stream.write(b"\xff" * size)
+
+
+def test_damaged_callbacks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The server starts, and serves what needs no callback; the log names the sandbox."""
+    order = {"name": "bad", "connections": [{"id": "bad-1"}]}
+    with served(tmp_path) as http:
+        http.post(API, json=order).raise_for_status()
+    damaged_callbacks(tmp_path / "bad.sqlite")
+    (tmp_path / ".index.json").unlink()
+    with served(tmp_path) as http:
+        sent = http.post("/apim/outlook/bad-1/v2/Mail", json={"To": "bad-1@outlook.com", "Subject": "a", "Body": "b"})
+        listed = http.get("/apim/outlook/bad-1/v2/Mail")
+
+    assert [200, 200] == [sent.status_code, listed.status_code]
+    assert "The callbacks of the sandbox 'bad' cannot be read" in caplog.text
 
 
 def test_deleted_file_is_named(folder: Path) -> None:

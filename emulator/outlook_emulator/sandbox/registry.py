@@ -393,6 +393,7 @@ class Sandboxes:
         if self._folder is None or (unusable is None and name not in self._unopened):
             raise NotFound(f"No sandbox '{name[:100]}' exists.")
         try:
+            self._check_not_emptied(self._folder, name)
             db = Database(self._folder.path(name), open_files=self._open_files)
             try:
                 sandbox = self._of_file(name, db)
@@ -406,6 +407,12 @@ class Sandboxes:
             self._set_aside(name, str(error), is_passing=True)
             raise
         return sandbox
+
+    def _check_not_emptied(self, folder: DataFolder, name: str) -> None:
+        """Raise IncompatibleFile for an empty file of a sandbox that had connections, as a power failure leaves it."""
+        path = folder.path(name)
+        if folder.last_summary(name).connection_ids and path.is_file() and path.stat().st_size == 0:
+            raise IncompatibleFile(f"{path} is empty, and so its content is lost")
 
     def _of_file(self, name: str, db: Database) -> Sandbox:
         """The sandbox in an opened file. Raises IncompatibleFile if it cannot be used, NotFound if it is unfinished."""

@@ -402,7 +402,8 @@ def _open(path: Path | None) -> sqlite3.Connection:
         _tune(connection)
         _template().backup(connection)
         return connection
-    if not path.exists() or path.stat().st_size == 0:
+    # A link that leads nowhere is not replaced: its target may be on a disk that is not there at the moment.
+    if not os.path.lexists(path) or (path.is_file() and path.stat().st_size == 0):
         create_file(path)
     return _opened(path)
 
@@ -425,6 +426,9 @@ def create_file(path: Path, state: Mapping[str, str | None] = {}) -> None:
 
 def _opened(path: Path) -> sqlite3.Connection:
     """Open an existing file. Raises IncompatibleFile if it cannot be used."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # To open a pipe would wait for its other end.
+        raise IncompatibleFile(f"{path} cannot be opened: it is a pipe or a device")
     try:
         # SQLite says of every file that it cannot open only that; and it would take a folder for a damaged database.
         path.open("rb").close()

@@ -85,7 +85,7 @@ class DataFolder:
             name = file.removesuffix(_SUFFIX)
             row = self._index.get(name)
             # A database with a log was not closed.
-            is_current = row is not None and f"{file}-wal" not in files and row[0] == _stamp(files[file].stat())
+            is_current = row is not None and f"{file}-wal" not in files and row[0] == _stamp_of(files[file])
             yield name, self.last_summary(name) if is_current else None
 
     def last_summary(self, name: str) -> Summary:
@@ -131,6 +131,14 @@ class DataFolder:
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}
+
+
+def _stamp_of(entry: os.DirEntry[str]) -> _Stamp | None:
+    """The stamp of a file, None for a link that leads nowhere."""
+    try:
+        return _stamp(entry.stat())
+    except OSError:
+        return None
 
 
 def _stamp(status: os.stat_result) -> _Stamp:

@@ -105,10 +105,10 @@ class CallbackDelivery:
         if self._sandbox.turn.is_taken:
             self._sandbox.turn.then(self._look)
             return
-        if self._has_nobody_to_call():
-            return
         for step in (self._enqueue_news, self._start_due_calls):
             try:
+                if self._has_nobody_to_call():
+                    return
                 step()
             except Exception:
                 # Callbacks that were enqueued before must still be delivered.

@@ -16,6 +16,7 @@ from outlook_emulator.server.connector.exchange import Exchange
 from outlook_emulator.server.search_upkeep import SearchUpkeep
 from outlook_emulator.server.webhooks import http_callback
 from outlook_emulator.server.webhooks.delivery import CallbackDelivery
+from outlook_emulator.store.failures import STORAGE_ERRORS
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.subscriptions import ClientSubscription
 
@@ -46,7 +47,11 @@ class Webhooks:
                 self._sweep()
             delivery = self._deliveries[sandbox] = CallbackDelivery(sandbox, timeout, sandbox.traffic.written)
             sandbox.due.append(delivery)
-        delivery.wake()
+        try:
+            delivery.wake()
+        except STORAGE_ERRORS as error:
+            # Such as a damaged file. The request at hand has been served, and the others are not affected.
+            self._sandboxes.failures.report(f"The callbacks of the sandbox '{sandbox.name}' cannot be read: {error}")
         if sandbox.db.appended >= feed_limit.EVERY:
             # Behind the look of the delivery, which may need the entries that are to go.
             asyncio.get_running_loop().call_soon(_trim, sandbox)
