@@ -419,7 +419,6 @@ def test_a_long_line_of_an_mbox_is_read_once() -> None:
     assert time.perf_counter() - began < 5
 
 
-
 @pytest.mark.parametrize(("front", "line"), [("", 2), ("\n\n", 4), ("\ufeff", 2), ("From a@x.test Wed Mar  4\n", 3)])
 def test_line_numbers_are_those_of_the_file(front: str, line: int) -> None:
     """Blank lines, byte order marks and mbox lines before the headers count as lines of the file."""
