@@ -267,6 +267,13 @@ def test_folder_has_one_emulator(tmp_path: Path) -> None:
     FolderLock(tmp_path).close()
 
 
+def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
+    """The error says what the folder is for, as on a disk that cannot be written."""
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(OSError, match=f"cannot keep data in {tmp_path}: Is a directory"):
+        FolderLock(tmp_path)
+
+
 def test_a_message_that_was_undone_is_not_remembered(db: Database) -> None:
     """A message that was listed and then rolled back does not appear in the place of the next one with its key."""
     values = {"folder_id": 1, "mailbox_id": 1, "received": 1, "is_read": 0, "is_flagged": 0}

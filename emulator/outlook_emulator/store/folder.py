@@ -37,7 +37,10 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = os.fdopen(os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT, OWNER_ONLY), "w")
+        try:
+            self._file = os.fdopen(os.open(folder / ".lock", os.O_WRONLY | os.O_CREAT, OWNER_ONLY), "w")
+        except OSError as error:
+            raise OSError(f"cannot keep data in {folder}: {error.strerror}") from error
         # A start that fails half-way lets go of the folder as well.
         finalize(self, self._file.close)
         if sys.platform == "win32":
