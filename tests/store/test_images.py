@@ -270,11 +270,18 @@ def test_invalid_image(image: bytes, reason: str) -> None:
 OTHER_ROOT = "(SELECT rootpage FROM sqlite_schema WHERE name = 'connection')"
 ONE_ROOT = f"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = {OTHER_ROOT} WHERE name = 'sandbox_state'"
 INDEX_ROW = "INSERT INTO message_search (rowid, subject) VALUES (1, 'engine')"
+PUSH = (
+    "INSERT INTO mailbox VALUES (1, 'a', 'b', 1, 2, 3)"
+    "; INSERT INTO push VALUES ('a', 'b', 1, 'c', 'd', '{}', 0, 'e', {})"
+)
 BROKEN = [
     ("INSERT INTO connection VALUES ('a', 7)", "its table 'connection' refers to a missing mailbox"),
     ("INSERT INTO sandbox_state VALUES ('a', x'00')", "its table 'sandbox_state' has a value of the wrong kind"),
     ("INSERT INTO sandbox_state VALUES ('a', CAST(x'ff' AS TEXT))", "it is damaged: Could not decode to UTF-8"),
     ("INSERT INTO mailbox VALUES (1, 'a', 'b', 'inbox', 2, 3)", "its table 'mailbox' has a value of the wrong kind"),
+    (PUSH.format("x", 0), "its table 'push' has a value that cannot be read"),
+    (PUSH.format("[1]", 0), "its table 'push' has a value that cannot be read"),
+    (PUSH.format("{}", 2**62), "its table 'push' has a time out of range"),
     (f"{INDEX_ROW}; DELETE FROM message_search_data WHERE id > 10", "it is damaged"),
     (f"{INDEX_ROW}; UPDATE message_search_content SET c1 = 'loom'", "it is damaged"),
     (f"{INDEX_ROW}; UPDATE message_search_data SET block = x'ff'", "it is damaged"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
@@ -24,6 +26,22 @@ _LAYOUT = {
 }
 """Other header fields that a connection reads only once, so a replacement must have the same values."""
 _KINDS = {"INTEGER": "integer", "BIGINT": "integer", "TEXT": "text", "BLOB": "blob"}
+_JSON: dict[str, dict[str, type]] = {
+    "callback": {"headers": dict},
+    "contact": {
+        "email_addresses": list,
+        **dict.fromkeys(("im_addresses", "home_phones", "business_phones", "categories"), str),
+    },
+    "event": {"categories": str, "attendees": list, "excluded": int, "added": int},
+    "push": {"parameters": dict},
+    "question": {"options": str},
+    "subscription": {"options": dict},
+}
+"""The columns with JSON: objects, or lists of values of another kind."""
+_CLOCK_TIMES = frozenset({"received", "sent", "created", "modified", "answered", "responded", "attempted"})
+"""The columns with times that a clock showed."""
+_LAST_INSTANT = 253_402_300_799_999_999
+"""The last microsecond of the year 9999; no text shows a later one."""
 _CHECK_SEARCH = "INSERT INTO message_search (message_search) VALUES ('integrity-check')"
 _Schema = Counter[tuple[str, str, str, str | None]]
 """The rows of `sqlite_schema`: type, name, table and SQL text."""
@@ -139,6 +157,23 @@ def _check_kinds(connection: sqlite3.Connection, table: str) -> None:
     tests = [f"typeof(\"{name}\") NOT IN ('{_KINDS[kind]}', 'null')" for name, kind in columns]
     if connection.execute(f'SELECT 1 FROM "{table}" WHERE {" OR ".join(tests)} LIMIT 1').fetchone():
         raise ValueError(f"its table '{table}' has a value of the wrong kind")
-    for _ in connection.execute(f'SELECT * FROM "{table}"'):
-        # Reading a row decodes its texts.
-        pass
+    names = [name for name, _ in columns]
+    for name in _CLOCK_TIMES.intersection(names):
+        if connection.execute(f'SELECT 1 FROM "{table}" WHERE abs("{name}") > {_LAST_INSTANT} LIMIT 1').fetchone():
+            raise ValueError(f"its table '{table}' has a time out of range")
+    kinds = [(names.index(name), kind) for name, kind in _JSON.get(table, {}).items()]
+    # Reading a row decodes its texts.
+    for row in connection.execute(f'SELECT * FROM "{table}"'):
+        if not all(_is_json(row[place], kind) for place, kind in kinds):
+            raise ValueError(f"its table '{table}' has a value that cannot be read")
+
+
+def _is_json(text: Any, kind: type) -> bool:
+    """Whether a text is a JSON object, or a JSON list of values of another kind."""
+    try:
+        value = orjson.loads(text)
+    except ValueError:
+        return False
+    if kind is dict:
+        return isinstance(value, dict)
+    return isinstance(value, list) and all(isinstance(entry, kind) for entry in value)
