@@ -260,6 +260,8 @@ def test_headers_of_an_exchange() -> None:
         b"x-ms-token-aad-access-token",
         b"x-auth-token",
         b"x-secret-of-mine",
+        b"aeg-sas-key",
+        b"x-sig",
         b"db-pwd",
     ],
 )
@@ -287,6 +289,9 @@ def test_credentials_in_headers(name: bytes) -> None:
             b'{"access_token":"(redacted)","code":"ErrorItemNotFound"}',
         ),
         (b'{"apiKey":"k","pwd":"p","token":"t"}', b'{"apiKey":"(redacted)","pwd":"(redacted)","token":"(redacted)"}'),
+        (b'{"Authorization":"Bearer t","X-Key":"k"}', b'{"Authorization":"(redacted)","X-Key":"k"}'),
+        (b'{"privateKey":"k","session_token":"t"}', b'{"privateKey":"(redacted)","session_token":"(redacted)"}'),
+        (b"http://hook/?jwt=abc&authorization=def&a=1", b"http://hook/?jwt=(redacted)&authorization=(redacted)&a=1"),
         (b'{"dbPassword":"p","X-Secret-Name":"s"}', b'{"dbPassword":"(redacted)","X-Secret-Name":"s"}'),
         (b'{"in":"{\\"apiKey\\":\\"a b\\",\\"a\\":1}"}', b'{"in":"{\\"apiKey\\":\\"(redacted)\\",\\"a\\":1}"}'),
         (b"", b""),

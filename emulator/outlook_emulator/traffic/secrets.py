@@ -10,16 +10,17 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 Text = TypeVar("Text", str, bytes)
 REDACTED = b"(redacted)"
 _HEADERS = re.compile(
-    r"(?i)auth|cookie|token|secret|passw|passphrase|pwd|credential|signature"
-    r"|(?:api|functions|subscription|access|account)[-_]?key"
+    r"(?i)auth|cookie|token|secret|passw|passphrase|pwd|credential|signature|bearer|jwt|(?:^|[-_])sig$|^(?:x-)?key$"
+    r"|(?:api|functions|subscription|access|account|private|sas)[-_]?key"
 )
 """Matches names of headers that hold credentials."""
-_KEYS = [kind + rb"[-_]?key" for kind in (b"api", b"functions", b"subscription", b"access", b"account")]
-_ENDS = [b"secret", b"password", b"passwd", b"passphrase", b"pwd", *_KEYS]
+_KINDS = b"api", b"functions", b"subscription", b"access", b"account", b"private", b"sas"
+_KEYS = [kind + rb"[-_]?key" for kind in _KINDS]
+_ENDS = [b"secret", b"password", b"passwd", b"passphrase", b"pwd", b"jwt", b"authorization", *_KEYS]
 """How names of secrets may end, whatever they begin with."""
 _TOKENS = [b"sig", b"token", *(kind + rb"[-_]?token" for kind in (b"access", b"refresh", b"id"))]
 _IN_URLS = [*_TOKENS, b"code", b"validationtoken"]
-_IN_JSON = [*_TOKENS, rb"auth[-_]?token", rb"bearer[-_]?token"]
+_IN_JSON = [*_TOKENS, b"cookie", *(kind + rb"[-_]?token" for kind in (b"auth", b"bearer", b"session", b"security"))]
 _END, _IN_URL, _IN_MEMBER = (b"(?:%b)" % b"|".join(names) for names in (_ENDS, _IN_URLS, _IN_JSON))
 # Without groups: so the library skips all places where none of the first letters is.
 _START = re.compile(

@@ -151,6 +151,17 @@ def test_entry_of_a_callback(alice: Connection, web: Visitor, listener: object) 
     web.get(f"journal/{entries[0]['id']}.har", 404)
 
 
+def test_a_secret_in_the_name_of_a_workflow(alice: Connection, web: Visitor) -> None:
+    """The list hides what an entry hides."""
+    headers = {"x-ms-workflow-name": "https://hook/?sig=abc", "x-ms-workflow-run-id": "token=abc"}
+    alice.http.get("/v2/Mail", headers=headers)
+    page = web.get("journal")
+
+    assert "sig=(redacted)" in page
+    assert "token=(redacted)" in page
+    assert "abc" not in page
+
+
 @pytest.mark.parametrize("id", ["0", "99", "x", "-1", "1e3", "9" * 30])
 def test_missing_entry(busy: Connection, web: Visitor, id: str) -> None:
     """An entry that is not kept is a page that says so."""

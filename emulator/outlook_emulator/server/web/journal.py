@@ -111,8 +111,8 @@ def _row(entry: Entry, retried: Set[int] = frozenset()) -> dict[str, Any]:
         "outcome": entry.outcome,
         "took": entry.took / 1_000_000,
         "causes": [(cause.kind, cause.name, clean(cause.reason)) for cause in entry.causes],
-        "workflow": entry.header(WORKFLOW["name"]),
-        "run": entry.header(WORKFLOW["runId"]),
+        "workflow": clean(entry.header(WORKFLOW["name"]) or ""),
+        "run": clean(entry.header(WORKFLOW["runId"]) or ""),
         "effected": entry.effected,
     }
 
