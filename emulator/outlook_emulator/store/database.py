@@ -84,7 +84,7 @@ class Database:
         self.epoch: int | None = None
         """The current epoch; None until it is first read."""
         self.callback_work: bool | None = None
-        """Whether there may be somebody to call; None until somebody looks, and after a write that may change it."""
+        """Whether there is somebody to call; None until somebody looks, and after a write that may change it."""
         self.feed_start: int | None = None
         """The instant before which the change feed has no entries; None until it is first read."""
         self.appended = self.appended_bytes = 0

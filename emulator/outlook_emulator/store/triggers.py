@@ -57,7 +57,7 @@ def has_unattempted_callback(db: Database, url: str, kind: str, reference: str) 
 
 
 def has_callback_work(db: Database) -> bool:
-    """Whether there is a subscription, a push trigger or a pending callback, or there was one a short time ago."""
+    """Whether there is a subscription, a push trigger or a pending callback."""
     if db.callback_work is None:
         db.callback_work = db.one(sql.ANYONE_CALLED, {}) is not None
     return db.callback_work
@@ -65,6 +65,7 @@ def has_callback_work(db: Database) -> bool:
 
 def cancel_callbacks(db: Database, kind: str, reference: str) -> None:
     """Mark the pending callbacks with this kind and reference as cancelled."""
+    db.callback_work = None
     db.execute(sql.CANCEL_CALLBACKS, {"of": kind, "named": reference})
 
 
@@ -147,11 +148,13 @@ def set_subscriptions_seen(db: Database, now: int, position: int) -> None:
 
 def delete_subscription(db: Database, key: str) -> None:
     """Delete a subscription."""
+    db.callback_work = None
     db.execute(sql.DELETE_SUBSCRIPTION, {"id": key})
 
 
 def delete_expired_subscriptions(db: Database, now: int) -> None:
     """Delete the subscriptions that have expired."""
+    db.callback_work = None
     db.execute(sql.DELETE_EXPIRED_SUBSCRIPTIONS, {"now": now})
 
 
@@ -184,4 +187,5 @@ def move_push_trigger(db: Database, trigger: PushTrigger, cursor: str) -> None:
 
 def delete_push_trigger(db: Database, trigger: PushTrigger) -> None:
     """Delete a push trigger."""
+    db.callback_work = None
     db.execute(sql.DELETE_PUSH, {"connection_id": trigger.connection_id, "name": trigger.name})

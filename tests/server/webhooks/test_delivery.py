@@ -557,6 +557,33 @@ def test_push(sandbox: Sandbox, alice: Connection, listener: Stub) -> None:
     assert alice.mails()[0].keys() >= bodies[0]["body"]["value"][0].keys() - {"Importance"}
 
 
+def test_whether_anybody_is_called() -> None:
+    """What is remembered of that is right after each change of subscriptions, triggers and callbacks."""
+    address = f"http://localhost:{free_port()}"
+    with (
+        serving.running(Settings(), VirtualClock(START)) as served,
+        httpx.Client(base_url=served.url, headers=AUTHORIZED, timeout=30) as http,
+    ):
+        db = served.app.state.sandboxes.default.db
+        path, triggers = f"/apim/outlook/alice{MAIL}", f"{SANDBOX}/connections/alice/triggerConfigs/news"
+
+        def is_called() -> bool:
+            remembered = callbacks.has_work(db)
+            db.callback_work = None
+            assert remembered == callbacks.has_work(db)
+            return remembered
+
+        assert not is_called()
+        location = http.post(path, json={"NotificationUrl": address}).headers["location"]
+        assert is_called()
+        assert http.delete(location).is_success
+        assert not is_called()
+        assert 201 == http.put(triggers, json=trigger(address)).status_code
+        assert is_called()
+        assert http.delete(triggers).is_success
+        assert not is_called()
+
+
 def test_push_one_by_one(sandbox: Sandbox, alice: Connection, bob: Connection, listener: Stub) -> None:
     """With splitOn each item is pushed in its own callback."""
     put(alice, trigger(listener.url, splitOn=True))

@@ -106,7 +106,7 @@ def is_waiting(db: Database, url: str, kind: CallbackKind, reference: str) -> bo
 
 
 def has_work(db: Database) -> bool:
-    """Whether there is a subscription, a push trigger or a pending callback, or there was one a short time ago."""
+    """Whether there is a subscription, a push trigger or a pending callback."""
     return trigger_store.has_callback_work(db)
 
 
