@@ -141,7 +141,7 @@ def test_bearer_token_and_url_as_target(service: Service) -> None:
     ("changes", "expected"),
     [
         ({"KEY": "another"}, "refuses the test request with 401: The connection does not contain an access token."),
-        ({"PARTNER_BEARER": "another"}, "-second refuses the test request with 401"),
+        ({"PARTNER_BEARER": "another"}, ".second refuses the test request with 401"),
         ({"KEY": ""}, "The connection needs a credential"),
         ({"CONNECTION": ""}, "--target real needs the runtime URL of a connection"),
         ({"CONNECTION": "https://127.0.0.1:9/apim/outlook/own"}, "Nothing responds at https://127.0.0.1:9/"),
