@@ -40,6 +40,8 @@ _PART = re.compile(
     r"(?P<kept>\b(?:mailbox|person)\d+(?:\+tag\d+)?(?:@(?:example\.(?:com|net)|[a-z0-9.-]+\.invalid\b))?"
     r"|\bMicrosoftExchange[0-9a-f]{32}@example\.com|\bsecret-\d+|\bconnection\d+\b"
     r"|\b(?:connector|callback\d*)\.example\b|%(?:25)*[0-9A-Fa-f]{2}"
+    # The state of a link that answers a question. Whoever opens the link sends it as it is.
+    r"|(?<=[?&;]state=)[^&\s\"'<>\\]+"
     # Times, as data and as Outlook words them.
     r"|\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?"
     rf"|(?:\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{{0,6}}, )?\b(?:\d{{1,2}} {_MONTH}|{_MONTH} \d{{1,2}},) \d{{4}}"

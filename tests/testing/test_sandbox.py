@@ -34,7 +34,7 @@ def test_connect_with_options(box: Sandbox) -> None:
     plain = box.connect("eve")
     facts = {entry["id"]: entry for entry in box.admin.request("GET", "/connections")["value"]}
 
-    assert (f"{box.name}-bob", "robert@example.org") == (connection.id, connection.address)
+    assert (f"{box.name}.bob", "robert@example.org") == (connection.id, connection.address)
     assert ("Bob", ["team@example.org"], connection.url) == tuple(
         facts[connection.id][name] for name in ("displayName", "sendAs", "runtimeUrl")
     )

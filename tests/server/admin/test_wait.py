@@ -136,7 +136,7 @@ def test_conditions(
     alice.deliver(subject="First", folder="Work/New", text="nothing")
     bob.deliver(subject="Second", html="<p>hidden &amp; <b>seen</b></p>")
     if "connection" in order:
-        order = {"connection": f"{sandbox.name}-{order['connection']}"}
+        order = {"connection": f"{sandbox.name}.{order['connection']}"}
 
     assert expected == subjects(sandbox, **order)
 
@@ -238,7 +238,7 @@ def test_moved_mail(sandbox: Sandbox, alice: Connection) -> None:
 
 def test_new_connection(sandbox: Sandbox) -> None:
     """A wait can name a connection that does not exist yet."""
-    with begun(sandbox, connection=f"{sandbox.name}-bob") as waiting:
+    with begun(sandbox, connection=f"{sandbox.name}.bob") as waiting:
         sandbox.connect("bob").deliver(subject="Welcome")
         status, answer = waiting.end()
 
@@ -338,7 +338,7 @@ def test_an_outbox_mail_counts_once(sandbox: Sandbox, alice: Connection) -> None
 def test_a_new_connection_to_an_old_mailbox(sandbox: Sandbox, alice: Connection) -> None:
     """A wait that names a connection sees the mails that its mailbox had before."""
     alice.deliver(subject="Old")
-    with begun(sandbox, connection=f"{sandbox.name}-second") as waiting:
+    with begun(sandbox, connection=f"{sandbox.name}.second") as waiting:
         second = sandbox.connect("second", alice.address)
         status, answer = waiting.end()
 

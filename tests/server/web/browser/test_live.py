@@ -24,10 +24,10 @@ def test_what_happens_appears(stage: Stage, page: Page) -> None:
     field.press_sequentially("caro")
     page.evaluate("scrollTo(0, 80)")
     before = page.evaluate("scrollY")
-    unread = page.locator(f"#mailbox-{stage.alice.id} strong")
+    unread = page.locator(f"[id='mailbox-{stage.alice.id}'] strong")
     expected = str(int(unread.inner_text()) + 1)
     stage.alice.deliver(subject="Another")
-    page.locator(f"#mailbox-{stage.alice.id} strong", has_text=expected).wait_for()
+    page.locator(f"[id='mailbox-{stage.alice.id}'] strong", has_text=expected).wait_for()
     field.press_sequentially("l")
 
     assert "carol" == field.input_value()
@@ -53,7 +53,7 @@ def test_hidden_page_does_not_follow(stage: Stage, page: Page) -> None:
         Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));
     }"""
-    unread = page.locator(f"#mailbox-{stage.alice.id} strong").first
+    unread = page.locator(f"[id='mailbox-{stage.alice.id}'] strong").first
     page.goto(stage.base())
     before = int(unread.inner_text())
     page.evaluate(show, "hidden")
@@ -63,4 +63,4 @@ def test_hidden_page_does_not_follow(stage: Stage, page: Page) -> None:
     assert str(before) == unread.inner_text()
 
     page.evaluate(show, "visible")
-    page.locator(f"#mailbox-{stage.alice.id} strong", has_text=str(before + 1)).wait_for()
+    page.locator(f"[id='mailbox-{stage.alice.id}'] strong", has_text=str(before + 1)).wait_for()

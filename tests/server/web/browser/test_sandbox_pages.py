@@ -124,7 +124,7 @@ def test_a_snapshot_brings_back(stage: Stage, page: Page) -> None:
     page.get_by_role("button", name="Restore before").click()
     page.get_by_role("link", name="Overview").click()
 
-    page.locator(f"#mailbox-{stage.alice.id}", has_text="1").wait_for()
+    page.locator(f"[id='mailbox-{stage.alice.id}']", has_text="1").wait_for()
     assert ["Invoice 4711"] == [mail["Subject"] for mail in stage.alice.mails()]
 
 
