@@ -83,20 +83,20 @@ def lacking(received: Any, name: str) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "broken", "member"),
+    ("name", "original", "broken", "member"),
     [
-        ("_draft", without_cc, "Cc"),
-        ("received", lambda original: changed(original, Importance="1"), "Importance"),
-        ("received", lambda original: changed(original, IsRead=True), "IsRead"),
-        ("received", lambda original: lacking(original, "BodyPreview"), "BodyPreview"),
+        ("_draft", "_draft", without_cc, "Cc"),
+        ("_received_json", "received", lambda original: changed(original, Importance="1"), "Importance"),
+        ("_received_json", "received", lambda original: changed(original, IsRead=True), "IsRead"),
+        ("_received_json", "received", lambda original: lacking(original, "BodyPreview"), "BodyPreview"),
     ],
     ids=["a lost Cc", "a word for an integer", "a wrong value", "a missing member"],
 )
 def test_a_broken_emulator_shows(
-    day: Path, monkeypatch: pytest.MonkeyPatch, name: str, broken: Callable[[Any], Any], member: str
+    day: Path, monkeypatch: pytest.MonkeyPatch, name: str, original: str, broken: Callable[[Any], Any], member: str
 ) -> None:
     """An emulator that is broken in one place differs there, and nowhere else."""
-    monkeypatch.setattr(mail_convert, name, broken(getattr(mail_convert, name)))
+    monkeypatch.setattr(mail_convert, name, broken(getattr(mail_convert, original)))
     drifts = replay(day)
 
     # The definition says too which members are required.
