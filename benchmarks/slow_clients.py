@@ -66,6 +66,7 @@ def _attack(url: str, seconds: float) -> tuple[list[float], dict[str, Counter[st
             for client in clients["drip"][len(times) % 10 :: 10]:
                 with contextlib.suppress(OSError):
                     client.send(b"x")
+            # As a client that works on each answer does.
             time.sleep(0.02)
         return times, {kind: Counter(map(_outcome, group)) for kind, group in clients.items()}
 

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp
 
 from outlook_emulator.clock import Clock
 from outlook_emulator.operations import OPERATIONS
-from outlook_emulator.sandbox.registry import DEFAULT, Sandboxes
+from outlook_emulator.sandbox.connection_ids import DEFAULT
+from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.seed_folder import connection_id
 from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.admin.routes import admin_routes

@@ -23,7 +23,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from outlook_emulator import certificates
+from outlook_emulator import certificates, descriptors
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import Clock
 from outlook_emulator.errors import ConnectorError
@@ -31,8 +31,7 @@ from outlook_emulator.sandbox.aside import all_work_ended
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings, listed
 from outlook_emulator.sockets import ACCEPTED_AT_ONCE, Bounds, Connection, Watch
-from outlook_emulator.store.database import IncompatibleFile
-from outlook_emulator.store.open_files import raise_limit
+from outlook_emulator.store.opening import IncompatibleFile
 from outlook_emulator.wire import body
 
 _KEEP_ALIVE = 75
@@ -70,7 +69,7 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
 
     Data and sample mailboxes are loaded in the block of `loading`.
     """
-    raise_limit()
+    descriptors.raise_limit()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with _listening(settings) as listener:
         tls = _certified(settings)

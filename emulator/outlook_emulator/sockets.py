@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
@@ -16,7 +15,9 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from outlook_emulator import descriptors
 from outlook_emulator.errors import ConnectorError, HeadersTooLarge, RequestTimeout, TooManyConnections
+from outlook_emulator.quiet_log import QuietLog
 from outlook_emulator.server.connector.broken_connection import TRANSPORT
 from outlook_emulator.server.connector.error_responses import error_response
 from outlook_emulator.server.connector.exchange import HEAD_SIZE, IS_LATE
@@ -31,8 +32,8 @@ _LINGER = 0.5
 """How long a refused client has to read its error, in seconds."""
 _PORTION = 16 * 1024
 """How many bytes of a body must arrive in each period of the read timeout, unless the body ends."""
-_QUIET = 60.0
-"""How long the log is quiet about a thing that it has told, in seconds."""
+_MANY = 1 << 20
+"""Stands for no limit of open files."""
 _LONG_HEAD = 4096
 """Up to so many bytes, a head is not measured."""
 _log = logging.getLogger("outlook_emulator")
@@ -50,7 +51,7 @@ class Bounds(NamedTuple):
         """The bounds that the settings and the system's limit of open files allow."""
         wanted = settings.max_connections
         # Half of the files are for sandboxes, callbacks and the server itself.
-        possible = _most_files() // 2
+        possible = (descriptors.limit() or _MANY) // 2
         return cls(min(wanted, possible) if wanted else possible, settings.read_timeout, settings.max_header_bytes)
 
 
@@ -59,7 +60,7 @@ class Watch:
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
-        self._told: dict[str, float] = {}
+        self._quiet_log = QuietLog()
         self._leaving: set[Connection] = set()
         self._open: set[Connection] = set()
         self._shortage: asyncio.Handle | None = None
@@ -107,9 +108,7 @@ class Watch:
 
     def tell(self, text: str) -> None:
         """Log a warning, but the same one no more than once a minute."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._told.get(text, now - _QUIET) + _QUIET:
-            self._told[text] = now
+        if self._quiet_log.is_new(text):
             _log.warning("%s Further ones are not logged for a minute.", text)
 
     def _end_shortage(self) -> None:
@@ -334,14 +333,3 @@ class Connection(HttpToolsProtocol):
 
 class _HeadTooLarge(Exception):
     """The head of a request is larger than it may be."""
-
-
-def _most_files() -> int:
-    """How many files the system lets this process open."""
-    if sys.platform == "win32":
-        # Windows has no such limit for sockets.
-        return 1 << 20
-    import resource
-
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 1 << 20 if soft == resource.RLIM_INFINITY else soft

@@ -111,10 +111,10 @@ def test_earlier_states_of_large_events(http: Client, monkeypatch: pytest.Monkey
     monkeypatch.setattr(feed_limit, "_MOST_BYTES", 100_000)
     event: dict[str, Any] = {"Subject": "Large", "Start": "2026-03-02T10:00:00", "End": "2026-03-02T11:00:00"}
     event |= {"Body": "x" * 10_000}
-    made = http.post(f"{PATH}/datasets/calendars/v2/tables/Calendar/items", json=event)
-    assert made.status_code == 201, made.text
+    created = http.post(f"{PATH}/datasets/calendars/v2/tables/Calendar/items", json=event)
+    assert created.status_code == 201, created.text
     for number in range(feed_limit.EVERY):
-        path = f"{PATH}/datasets/calendars/v2/tables/Calendar/items/{made.json()['Id']}"
+        path = f"{PATH}/datasets/calendars/v2/tables/Calendar/items/{created.json()['Id']}"
         assert http.patch(path, json={**event, "Subject": f"{number}"}).status_code == 200
 
     assert entries(http) < 15

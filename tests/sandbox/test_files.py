@@ -17,12 +17,13 @@ import pytest
 from outlook_emulator.errors import Conflict, NotFound, SandboxUnusable, StorageUnavailable
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.message import Address, Mail
-from outlook_emulator.sandbox.registry import DEFAULT, Sandboxes
+from outlook_emulator.sandbox.connection_ids import DEFAULT
+from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import mail
-from outlook_emulator.store.database import SCHEMA_VERSION
 from outlook_emulator.store.failures import FileLost
 from outlook_emulator.store.open_files import OpenFiles
+from outlook_emulator.store.opening import SCHEMA_VERSION
 from outlook_emulator.store.records import Facets
 
 OLD = Path(__file__).parents[1] / "store" / "old" / "v4.sqlite.gz"

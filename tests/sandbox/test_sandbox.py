@@ -17,7 +17,8 @@ from outlook_emulator.errors import Conflict, ConnectorError, InvalidRequest, No
 from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox.mail import delivery, folders, listing, reading
 from outlook_emulator.mailbox.message import Address, Mail
-from outlook_emulator.sandbox.registry import DEFAULT, Sandboxes
+from outlook_emulator.sandbox.connection_ids import DEFAULT
+from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import sql

@@ -33,7 +33,8 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.triggers import callbacks, subscriptions
 from outlook_emulator.sandbox import state
-from outlook_emulator.sandbox.registry import DEFAULT, Sandboxes
+from outlook_emulator.sandbox.connection_ids import DEFAULT
+from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
 from outlook_emulator.slices import whole

@@ -144,10 +144,10 @@ def test_older_files_are_used(tmp_path: Path, version: int) -> None:
         http.post(f"{API}/default/import", params={"connectionPrefix": "x-"}, content=image).raise_for_status()
         lists.append(http.get("/apim/outlook/x-bob/v2/Mail", params={"fetchOnlyUnread": False}))
         mails = lists[1].json()["value"]
-        one = http.get(f"/apim/outlook/bob/Mail/{mails[0]['Id']}")
+        mail = http.get(f"/apim/outlook/bob/Mail/{mails[0]['Id']}")
 
     assert [3, 5, 5] == [len(response.json()["value"]) for response in lists]
     assert {"Planning", "Alone"} == {event["Subject"] for event in events}
     assert "bob@example.com;dan@example.org;" in {event["RequiredAttendees"] for event in events}
-    assert 200 == one.status_code
-    assert mails[0]["Subject"] in one.text
+    assert 200 == mail.status_code
+    assert mails[0]["Subject"] in mail.text

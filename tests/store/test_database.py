@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from outlook_emulator.store import mail, sql
-from outlook_emulator.store.database import SCHEMA_VERSION, Database, IncompatibleFile
+from outlook_emulator.store.database import Database
 from outlook_emulator.store.folder import FolderLock
+from outlook_emulator.store.opening import SCHEMA_VERSION, IncompatibleFile
 from outlook_emulator.store.records import Facets
 
 KINDS = ("memory", "file")

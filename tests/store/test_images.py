@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from outlook_emulator.store import sql
-from outlook_emulator.store.database import SCHEMA_VERSION, Database
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.opening import SCHEMA_VERSION
 
 
 @pytest.fixture(params=("memory", "file"))

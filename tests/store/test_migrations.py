@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from outlook_emulator.store import images, migrations
-from outlook_emulator.store.database import SCHEMA_VERSION, Database, IncompatibleFile
+from outlook_emulator.store.database import Database
+from outlook_emulator.store.opening import SCHEMA_VERSION, IncompatibleFile
 
 OLD = Path(__file__).parent / "old"
 FILES = sorted(path.name.removesuffix(".sqlite.gz") for path in OLD.glob("*.sqlite.gz"))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 
 from outlook_emulator.errors import ConnectorError, InternalError
+from outlook_emulator.quiet_log import QuietLog
 from outlook_emulator.store.failures import storage_error
 
-_QUIET_SECONDS = 60.0
-_MOST_TEXTS = 1000
 _log = logging.getLogger("outlook_emulator")
 
 
@@ -18,7 +16,7 @@ class Failures:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._logged: dict[str, float] = {}
+        self._quiet_log = QuietLog()
 
     def error_of(self, error: Exception, work: str) -> ConnectorError:
         """The error that a client sees; call it in the `except` block. The log gets `work`, such as a request line."""
@@ -31,10 +29,5 @@ class Failures:
 
     def report(self, text: str) -> None:
         """Log a text, at most once a minute: on a full disk, every request fails in the same way."""
-        now = time.monotonic()
-        if now - self._logged.get(text, -_QUIET_SECONDS) < _QUIET_SECONDS:
-            return
-        if len(self._logged) >= _MOST_TEXTS:
-            self._logged.clear()
-        self._logged[text] = now
-        _log.error("%s", text)
+        if self._quiet_log.is_new(text):
+            _log.error("%s", text)

@@ -16,20 +16,20 @@ from outlook_emulator.errors import Conflict, ConnectorError, InvalidRequest, No
 from outlook_emulator.mailbox import epochs
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox import state
+from outlook_emulator.sandbox.closed import ClosedSandboxes, Problem
+from outlook_emulator.sandbox.connection_ids import DEFAULT, IdRule, sandbox_of
 from outlook_emulator.sandbox.failures import Failures
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
-from outlook_emulator.store.database import Database, IncompatibleFile, create_file
+from outlook_emulator.store.database import Database
 from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
 from outlook_emulator.store.folder import DataFolder, Summary
 from outlook_emulator.store.open_files import OpenFiles
+from outlook_emulator.store.opening import IncompatibleFile, create_file
 from outlook_emulator.store.records import Owner
 
 if TYPE_CHECKING:
     from outlook_emulator.sandbox.samples import Sample
-
-DEFAULT = "default"
-"""The name of the sandbox that unknown connection ids belong to."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MOST_PROBLEMS = 10
@@ -39,12 +39,6 @@ _SAVE_EVERY = 500
 _UNREADABLE: tuple[type[Exception], ...] = (ValueError, *STORAGE_ERRORS)
 """What comes of state that cannot be read."""
 _log = logging.getLogger("outlook_emulator")
-
-
-def sandbox_of(connection_id: str) -> str:
-    """The sandbox that a connection id names by the rule `SANDBOX.NAME`."""
-    name, dot, _ = connection_id.partition(".")
-    return name if dot else DEFAULT
 
 
 class Target(NamedTuple):
@@ -60,15 +54,6 @@ class Target(NamedTuple):
         return not self.sandbox.db.closed and self.sandbox.db.generation == self.generation
 
 
-class Unusable(NamedTuple):
-    """A sandbox whose file cannot be used: why, and the connections it is known to have."""
-
-    problem: str
-    connection_ids: Sequence[str] = ()
-    is_passing: bool = False
-    """Whether the problem is one of the disk or of limits, so that opening the file is worth another try."""
-
-
 class Sandboxes:
     """All sandboxes of a server, by name and by connection id.
 
@@ -80,13 +65,11 @@ class Sandboxes:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.failures = Failures(settings.data)
+        self.id_rule = IdRule(settings)
         self._by_name: dict[str, Sandbox] = {}
         self._by_connection: dict[str, tuple[Sandbox, Owner]] = {}
         self._ids: dict[str, list[str]] = {}
-        self._unopened: dict[str, Sequence[str]] = {}
-        self._unopened_by_connection: dict[str, str] = {}
-        self._unusable: dict[str, Unusable] = {}
-        self._unusable_by_connection: dict[str, str] = {}
+        self._closed = ClosedSandboxes()
         self._renamed: dict[str, str | None] = {}
         self._names: dict[str, None] = {}
         self._folder = DataFolder(Path(settings.data)) if settings.data else None
@@ -95,9 +78,9 @@ class Sandboxes:
         self._stand_in: Sandbox | None = None
         if self._folder is not None:
             self._read_folder(self._folder)
-        if DEFAULT in self._unopened:
+        if DEFAULT in self._closed:
             self.get(DEFAULT)
-        if DEFAULT in self._unusable:
+        if DEFAULT in self._closed:
             # Requests that reach no other sandbox are recorded there; none can change anything in it.
             self._stand_in = Sandbox(DEFAULT, Database(), self.clock, settings)
         elif DEFAULT not in self._by_name:
@@ -112,15 +95,14 @@ class Sandboxes:
         connection = self._by_connection.get(connection_id)
         if connection is not None:
             return connection
-        name = self._unopened_by_connection.get(connection_id) or self._unusable_by_connection.get(connection_id)
-        if name is not None:
+        if (name := self._closed.holder(connection_id)) is not None:
             self.named(name)
             # After another try, the sandbox may turn out to be without it.
             if connection_id in self._by_connection:
                 return self._by_connection[connection_id]
         if self.settings.unknown_connections == "refuse":
             raise NotFound(f"No connection '{connection_id[:130]}' exists.")
-        sandbox = self.named(sandbox_of(connection_id) if self.has_rule else DEFAULT)
+        sandbox = self.named(sandbox_of(connection_id) if self.id_rule.strict else DEFAULT)
         self.connect(sandbox, connection_id, f"{connection_id}@{self.settings.domain}")
         return self._by_connection[connection_id]
 
@@ -139,7 +121,7 @@ class Sandboxes:
         """
         if self.has_connection(connection_id):
             raise Conflict(f"The connection '{connection_id[:130]}' exists already.")
-        self._check_rule(sandbox, [connection_id])
+        self.id_rule.check(sandbox.name, [connection_id])
         # The registry changes after the commit: what is rolled back was never in it.
         with sandbox.db.transaction():
             yield
@@ -165,31 +147,13 @@ class Sandboxes:
         assert sandbox is not None
         return sandbox
 
-    @property
-    def has_rule(self) -> bool:
-        """Whether connection ids must name their sandbox."""
-        return self.settings.connection_ids == "sandbox"
-
-    def id_of(self, sandbox: Sandbox, name: str, separator: str = "") -> str:
-        """A connection id for a name that follows the rule; without one, the name, with a separator also the sandbox.
-
-        A name that has the form already stays.
-        """
-        if not self.has_rule:
-            return f"{sandbox.name}{separator}{name}" if separator else name
-        return name if sandbox_of(name) == sandbox.name else f"{sandbox.name}.{name}"
-
     def has_connection(self, connection_id: str) -> bool:
         """Whether any sandbox has a connection."""
-        return (
-            connection_id in self._by_connection
-            or connection_id in self._unopened_by_connection
-            or connection_id in self._unusable_by_connection
-        )
+        return self._holder(connection_id) is not None
 
     def connection_ids(self) -> frozenset[str]:
         """The connection ids of all sandboxes."""
-        return frozenset((*self._by_connection, *self._unopened_by_connection, *self._unusable_by_connection))
+        return frozenset((*self._by_connection, *self._closed.connection_ids()))
 
     def names(self) -> list[str]:
         """The names of all sandboxes, also of those that cannot be used."""
@@ -197,14 +161,12 @@ class Sandboxes:
 
     def ids_of(self, name: str) -> tuple[str, ...]:
         """The connection ids of a sandbox, as far as they are known."""
-        if name in self._unusable:
-            return tuple(self._unusable[name].connection_ids)
-        return tuple(self._ids.get(name) or self._unopened.get(name, ()))
+        return tuple(self._ids.get(name) or self._closed.ids_of(name))
 
     def problem_of(self, name: str) -> str | None:
         """Why a sandbox cannot be used, None if it can."""
-        unusable = self._unusable.get(name)
-        return None if unusable is None else unusable.problem
+        problem = self._closed.problem_of(name)
+        return None if problem is None else problem.text
 
     def opened(self) -> list[Sandbox]:
         """The sandboxes that were needed so far."""
@@ -233,12 +195,12 @@ class Sandboxes:
 
     def _place_of(self, connection_id: str) -> Sandbox:
         """The sandbox that counts and records requests with an unknown connection id."""
-        return (self.has_rule and self.get(sandbox_of(connection_id))) or self.default
+        return (self.id_rule.strict and self.get(sandbox_of(connection_id))) or self.default
 
     def get(self, name: str) -> Sandbox | None:
         """The sandbox with a name, None if there is none that can be used now."""
         sandbox = self._by_name.get(name)
-        if sandbox is None and (name in self._unopened or name in self._unusable):
+        if sandbox is None and name in self._closed:
             with suppress(ConnectorError, *STORAGE_ERRORS):
                 sandbox = self._opened_now(name)
         return sandbox
@@ -258,15 +220,16 @@ class Sandboxes:
         """
         if not _NAME.fullmatch(name):
             raise InvalidRequest(f"A sandbox name has 1 to 64 letters, digits, - or _, unlike '{name[:70]}'.")
-        if name in self._by_name or name in self._unopened:
+        problem = self.problem_of(name)
+        if name in self._by_name or (name in self._closed and problem is None):
             raise Conflict(f"A sandbox '{name}' exists already.")
         if self._folder is not None and self._folder.path(name).exists():
-            problem = self.problem_of(name) or "it appeared while the emulator ran; a restart reads it"
+            problem = problem or "it appeared while the emulator ran; a restart reads it"
             raise Conflict(
                 f"The file {name}.sqlite is in the way of a new sandbox '{name}': {problem}. Move it away, or delete"
                 " the sandbox."
             )
-        self._forget_unusable(name)
+        self._closed.remove(name)
         try:
             return self._create(name, unfinished=unfinished)
         except IncompatibleFile as error:
@@ -306,15 +269,16 @@ class Sandboxes:
 
         A default sandbox that cannot be used is replaced by an empty one.
         """
-        if name == DEFAULT and name not in self._unusable:
+        is_usable = self.problem_of(name) is None
+        if name == DEFAULT and is_usable:
             raise Conflict("The default sandbox cannot be deleted; reset it instead.")
-        if name not in self._unusable:
+        if is_usable:
             sandbox = self.named(name)
             self._forget(sandbox)
             del self._by_name[name]
             sandbox.close()
             sandbox.drop_snapshots()
-        self._forget_unusable(name)
+        self._closed.remove(name)
         self._names.pop(name, None)
         if self._folder is not None:
             self._folder.delete(name)
@@ -331,17 +295,8 @@ class Sandboxes:
             self._folder.save()
             self._folder.close()
 
-    def _check_rule(self, sandbox: Sandbox, ids: Collection[str]) -> None:
-        for id in ids if self.has_rule else ():
-            if sandbox_of(id) != sandbox.name:
-                form = "without a dot" if sandbox.name == DEFAULT else f"that start with '{sandbox.name}.'"
-                raise InvalidRequest(
-                    f"The sandbox '{sandbox.name}' takes connection ids {form}, unlike '{id[:130]}'; see the setting"
-                    " connection_ids."
-                )
-
     def _check_free(self, sandbox: Sandbox, ids: Collection[str]) -> None:
-        self._check_rule(sandbox, ids)
+        self.id_rule.check(sandbox.name, ids)
         for id in ids:
             if (holder := self._holder(id)) not in (None, sandbox.name):
                 raise Conflict(f"The connection '{id}' belongs to the sandbox '{holder}'.")
@@ -350,7 +305,7 @@ class Sandboxes:
         """The name of the sandbox that has a connection."""
         if id in self._by_connection:
             return self._by_connection[id][0].name
-        return self._unopened_by_connection.get(id) or self._unusable_by_connection.get(id)
+        return self._closed.holder(id)
 
     def _read_folder(self, folder: DataFolder) -> None:
         """Learn which sandboxes there are, and open those that the index does not know or that have callbacks."""
@@ -362,15 +317,15 @@ class Sandboxes:
                 unknown.append(name)
                 continue
             self._names[name] = None
-            self._unopened[name] = summary.connection_ids
-            self._unopened_by_connection |= dict.fromkeys(summary.connection_ids, name)
+            self._closed.add(name, summary.connection_ids)
         for name in unknown:
             self._names[name] = None
-            self._unopened[name] = ()
+            self._closed.add(name)
             self.get(name)
-        for name in [name for name in self._unopened if folder.last_summary(name).has_work]:
-            self.get(name)
-        problems = [f"The sandbox '{name}' cannot be used: {why.problem}" for name, why in self._unusable.items()]
+        for name in self._closed:
+            if self.problem_of(name) is None and folder.last_summary(name).has_work:
+                self.get(name)
+        problems = [f"The sandbox '{name}' cannot be used: {problem.text}" for name, problem in self._closed.problems()]
         for problem in problems[:_MOST_PROBLEMS]:
             _log.error("%s", problem)
         if len(problems) > _MOST_PROBLEMS:
@@ -380,17 +335,16 @@ class Sandboxes:
 
     def _open_for(self, connection_id: str) -> tuple[Sandbox, Owner] | None:
         """Open the sandbox of a connection if it was not needed so far; None if that has no such connection."""
-        name = self._unopened_by_connection.get(connection_id)
-        if name is not None:
+        if (name := self._closed.holder(connection_id)) is not None:
             self.get(name)
         return self._by_connection.get(connection_id)
 
     def _opened_now(self, name: str) -> Sandbox:
         """Open a sandbox that was not needed so far. Raises as `named` does."""
-        unusable = self._unusable.get(name)
-        if unusable is not None and not unusable.is_passing:
-            raise SandboxUnusable(name, unusable.problem)
-        if self._folder is None or (unusable is None and name not in self._unopened):
+        problem = self._closed.problem_of(name)
+        if problem is not None and not problem.is_passing:
+            raise SandboxUnusable(name, problem.text)
+        if self._folder is None or name not in self._closed:
             raise NotFound(f"No sandbox '{name[:100]}' exists.")
         try:
             self._check_not_emptied(self._folder, name)
@@ -419,7 +373,7 @@ class Sandboxes:
         assert db.path is not None
         assert self._folder is not None
         if not state.is_finished(db):
-            self._forget_unopened(name)
+            self._closed.remove(name)
             del self._names[name]
             db.close()
             self._folder.delete(name)
@@ -439,8 +393,7 @@ class Sandboxes:
             # On a full disk, the next start does it.
             with suppress(*STORAGE_ERRORS):
                 state.write_name(db, name)
-        self._forget_unopened(name)
-        self._forget_unusable(name)
+        self._closed.remove(name)
         self._add(sandbox)
         return sandbox
 
@@ -461,15 +414,11 @@ class Sandboxes:
         """Go on without a sandbox."""
         assert self._folder is not None
         sandbox = self._by_name.pop(name, None)
-        ids = self._ids.get(name) or self._unopened.get(name) or self._folder.last_summary(name).connection_ids
+        ids = self.ids_of(name) or self._folder.last_summary(name).connection_ids
         if sandbox is not None:
             self._forget(sandbox)
             sandbox.close()
-        self._forget_unopened(name)
-        self._forget_unusable(name)
-        own = [id for id in ids if self._holder(id) is None]
-        self._unusable[name] = Unusable(problem, own, is_passing)
-        self._unusable_by_connection |= dict.fromkeys(own, name)
+        self._closed.add(name, [id for id in ids if id not in self._by_connection], Problem(problem, is_passing))
 
     def _create(self, name: str, *, unfinished: bool = False) -> Sandbox:
         if self._folder is None:
@@ -524,15 +473,6 @@ class Sandboxes:
     def _forget(self, sandbox: Sandbox) -> None:
         for id in self._ids.pop(sandbox.name, ()):
             del self._by_connection[id]
-
-    def _forget_unopened(self, name: str) -> None:
-        for id in self._unopened.pop(name, ()):
-            self._unopened_by_connection.pop(id, None)
-
-    def _forget_unusable(self, name: str) -> None:
-        if (unusable := self._unusable.pop(name, None)) is not None:
-            for id in unusable.connection_ids:
-                self._unusable_by_connection.pop(id, None)
 
 
 def _copy_text(name: str, other: str, id: str) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
@@ -15,23 +12,11 @@ from types import TracebackType
 from typing import Any
 from weakref import finalize
 
-from outlook_emulator.store import images, migrations, sql
-from outlook_emulator.store.failures import FileLost, is_passing
-from outlook_emulator.store.files import OWNER_ONLY, draft_of, write_whole
+from outlook_emulator.store import images, opening, sql
+from outlook_emulator.store.failures import FileLost
 from outlook_emulator.store.kept_messages import KeptMessages
 from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.turn import Turn
-
-SCHEMA_VERSION = 5
-"""Stored in each file; a file of an earlier version is migrated, one of a later version refused."""
-
-
-CACHE_KIB = 16 * 1024
-"""How much of a file a connection keeps in memory, in KiB."""
-
-_CHECKPOINT_PAGES = 4000
-"""After so many pages, the log is copied into the file, and the disk is waited for: less than once in a hundred sends.
-The log of a sandbox takes 16 MB at most, but for a single larger write."""
 
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
@@ -41,13 +26,6 @@ PIECE = 1024 * 1024
 """From this many bytes on, a value is read and written in pieces."""
 _LARGE = "large"
 """The key of the sandbox state that says that the database has held a large value."""
-LOG_SUFFIXES = ("-wal", "-shm")
-"""What SQLite adds to the name of a file for its log and the index of that."""
-_log = logging.getLogger("outlook_emulator")
-
-
-class IncompatibleFile(Exception):
-    """A data file that is no database of the emulator, or one that is damaged or of a later version."""
 
 
 class Database:
@@ -77,7 +55,10 @@ class Database:
         self.before_rest: Callable[[], Callable[[], None]] | None = None
         """Called before the file is closed; the result is called afterwards."""
         self._identity: tuple[int, int] | None = None
-        self._bind(_open(path) if image is None else _load(image))
+        if image is not None:
+            self._bind(opening.load(image))
+        else:
+            self._bind(opening.open_memory() if path is None else opening.open_or_create(path))
         self._borrowed: RLock | None = None
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""
@@ -208,7 +189,7 @@ class Database:
         self.execute("BEGIN IMMEDIATE")
         try:
             # Rolled back below: the image has these values, the database itself never does.
-            _write_state(self._connection, state)
+            opening.write_state(self._connection, state)
             return images.alone(self._connection.serialize())
         finally:
             self.execute("ROLLBACK")
@@ -223,10 +204,10 @@ class Database:
         """The image by way of a file, since to serialize a large database stops all threads of the process."""
         with TemporaryDirectory() as folder:
             file = Path(folder) / "image.sqlite"
-            with closing(_connect(str(file))) as copy:
+            with closing(opening.connect(str(file))) as copy:
                 copy.execute("PRAGMA synchronous = OFF")
                 self._connection.backup(copy)
-                _write_state(copy, state)
+                opening.write_state(copy, state)
                 copy.execute("PRAGMA journal_mode = DELETE")
             return file.read_bytes()
 
@@ -296,7 +277,7 @@ class Database:
             return
         self._check_file()
         assert self.path is not None
-        self._bind(_opened(self.path))
+        self._bind(opening.open_file(self.path))
 
     def _execute_awake(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any] = {}) -> sqlite3.Cursor:
         self.wake()
@@ -356,168 +337,6 @@ class Transaction:
             # A refused commit leaves the transaction open, which would refuse every later one.
             self._undo()
             raise
-
-
-@lru_cache(maxsize=1)
-def _template() -> sqlite3.Connection:
-    """An empty database with the schema in place; copying its pages beats running the DDL again."""
-    connection = _connect(":memory:")
-    for statement in sql.SCHEMA:
-        connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    return connection
-
-
-@lru_cache(maxsize=1)
-def _make() -> images.Make:
-    return images.make_of(_template())
-
-
-def _connect(where: str) -> sqlite3.Connection:
-    # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
-    # Without an isolation level the driver begins no transaction on its own; `Transaction` does.
-    # The driver keeps 128 statements prepared by default, fewer than `sql.py` has.
-    connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
-    connection.create_function("lowered", 1, str.lower, deterministic=True)
-    return connection
-
-
-def _write_state(connection: sqlite3.Connection, state: Mapping[str, str | None]) -> None:
-    for key, value in state.items():
-        if value is None:
-            connection.execute(sql.DELETE_STATE, {"named": key})
-        else:
-            connection.execute(sql.SET_STATE, {"key": key, "value": value})
-
-
-def _tune(connection: sqlite3.Connection) -> None:
-    # Some builds overwrite what is deleted with zeros, which nobody needs in a test double.
-    connection.execute("PRAGMA secure_delete = OFF")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-
-
-def _open(path: Path | None) -> sqlite3.Connection:
-    if path is None:
-        connection = _connect(":memory:")
-        _tune(connection)
-        _template().backup(connection)
-        return connection
-    # A link that leads nowhere is not replaced: its target may be on a disk that is not there at the moment.
-    if not os.path.lexists(path) or (path.is_file() and path.stat().st_size == 0):
-        create_file(path)
-    return _opened(path)
-
-
-def create_file(path: Path, state: Mapping[str, str | None] = {}) -> None:
-    """Make the file of an empty database with these values of the sandbox's state, whole or not at all."""
-    with closing(_connect(":memory:")) as connection:
-        _template().backup(connection)
-        _write_state(connection, state)
-        # With the mark of a log: to switch to one makes SQLite wait for the disk.
-        content = images.with_log(connection.serialize())
-    # SQLite would add the log of a deleted database to the new one.
-    for suffix in LOG_SUFFIXES:
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-    try:
-        write_whole(path, content)
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise IncompatibleFile(f"{path} cannot be opened: {error.strerror}") from error
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """Open an existing file. Raises IncompatibleFile if it cannot be used."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        # To open a pipe would wait for its other end.
-        raise IncompatibleFile(f"{path} cannot be opened: it is a pipe or a device")
-    try:
-        # SQLite says of every file that it cannot open only that; and it would take a folder for a damaged database.
-        path.open("rb").close()
-        connection = _connect(str(path))
-    except (IsADirectoryError, PermissionError) as error:
-        raise IncompatibleFile(f"{path} cannot be opened: {error.strerror}") from error
-    try:
-        _tune(connection)
-        version = _check_version(connection, path)
-        if version == SCHEMA_VERSION and migrations.schema_of(connection) == _schema():
-            # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-            return connection
-        migrations.check(connection)
-        # With DELETE, the file holds everything, and no log stays beside it.
-        connection.execute("PRAGMA journal_mode = DELETE")
-        connection.close()
-        _migrate_file(path, version)
-    except ValueError as error:
-        connection.close()
-        raise IncompatibleFile(f"{path} cannot be used: {error}") from error
-    except sqlite3.Error as error:
-        connection.close()
-        if is_passing(error):
-            raise
-        raise IncompatibleFile(f"{path} is no readable SQLite database: {error}") from error
-    except BaseException:
-        connection.close()
-        raise
-    return _opened(path)
-
-
-def _check_version(connection: sqlite3.Connection, path: Path) -> int:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if not 0 < version <= SCHEMA_VERSION:
-        raise IncompatibleFile(
-            f"{path} has schema version {version}, this emulator needs {SCHEMA_VERSION}"
-            + (": it was written by a later version of the emulator, or by another program" if version else "")
-        )
-    return version
-
-
-@lru_cache(maxsize=1)
-def _schema() -> frozenset[migrations.SchemaRow]:
-    return migrations.schema_of(_template())
-
-
-def _migrate_file(path: Path, version: int) -> None:
-    """Replace a file of an earlier version by its migration, and keep the old one beside it."""
-    image, draft = path.read_bytes(), draft_of(path)
-    draft.unlink(missing_ok=True)
-    kept = path.with_name(f"{path.name}.v{version}")
-    try:
-        # Created first, because SQLite would make it readable for others.
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
-        with closing(_connect(str(draft))) as connection:
-            _template().backup(connection)
-            _migrate(image, connection)
-        write_whole(kept, image)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _log.warning(
-        "%s was migrated from schema version %d to %d; %s is the old file", path, version, SCHEMA_VERSION, kept
-    )
-
-
-def _migrate(image: bytes, new: sqlite3.Connection) -> None:
-    """Fill a new database with the content of an image of an earlier version. Raises ValueError."""
-    with closing(_connect(":memory:")) as old:
-        images.deserialize(old, image)
-        migrations.migrate(old, new)
-    images.check(new)
-
-
-def _load(image: bytes) -> sqlite3.Connection:
-    connection = _connect(":memory:")
-    try:
-        if 0 < images.version_of(image) < SCHEMA_VERSION:
-            _template().backup(connection)
-            _migrate(image, connection)
-        else:
-            images.load(connection, image, _make())
-    except ValueError:
-        connection.close()
-        raise
-    return connection
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

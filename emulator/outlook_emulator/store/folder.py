@@ -13,8 +13,8 @@ from weakref import finalize
 
 import orjson
 
-from outlook_emulator.store.database import LOG_SUFFIXES, SCHEMA_VERSION
 from outlook_emulator.store.files import OWNER_ONLY, write_whole
+from outlook_emulator.store.opening import LOG_SUFFIXES, SCHEMA_VERSION
 
 _INDEX = ".index.json"
 _SUFFIX = ".sqlite"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Protocol
+
+from outlook_emulator import descriptors
 
 _DESCRIPTORS = 3
 """A file, its log, and the index of the log."""
 _MOST = 1000
 """The most databases that are open, however many descriptors there are: each takes a few hundred KB of memory."""
 _LEAST = 4
-_ENOUGH = 65_536
-"""More descriptors than this are never asked for."""
 
 
 class Resting(Protocol):
@@ -26,7 +25,7 @@ class OpenFiles:
     """The databases with open files, at most `most`. When one more opens, one that was not used lately rests."""
 
     def __init__(self, most: int | None = None) -> None:
-        self._most = most_open() if most is None else most
+        self._most = _most_open() if most is None else most
         self._open: dict[Resting, None] = {}
 
     def __len__(self) -> int:
@@ -55,32 +54,7 @@ class OpenFiles:
                 return
 
 
-def most_open() -> int:
+def _most_open() -> int:
     """How many databases may be open with the present limit of descriptors; half of them are left for connections."""
-    limit = _limit()
+    limit = descriptors.limit()
     return _MOST if limit is None else max(_LEAST, min(_MOST, limit // 2 // _DESCRIPTORS))
-
-
-def raise_limit() -> None:
-    """Raise this process's limit of open files as far as it may."""
-    if sys.platform == "win32":
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _ENOUGH if hard == resource.RLIM_INFINITY else min(hard, _ENOUGH)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError):
-            # macOS allows fewer than the hard limit says. Everything works with fewer as well.
-            return
-
-
-def _limit() -> int | None:
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if soft == resource.RLIM_INFINITY else soft

@@ -193,11 +193,12 @@ def test_push_trigger_is_due(alice: Connection, web: Visitor) -> None:
 def test_what_is_due(alice: Connection, web: Visitor) -> None:
     """The ends of subscriptions and pending callbacks are listed with their time."""
     assert "Nothing is due." in web.text("clock")
-    alice.post(MAIL, {"NotificationUrl": "http://127.0.0.1:9/hook"})
+    alice.post(MAIL, {"NotificationUrl": "http://127.0.0.1:9/hook?sig=abc"})
     alice.deliver(subject="News")
     alice.sandbox.advance("0s")
     text = web.text("clock")
 
+    assert "sig=abc" not in text
     assert "A callback is sent poke to http://127.0.0.1:9/hook" in text
     assert "2026-03-02 10:00:00 A subscription ends mail for http://127.0.0.1:9/hook" in text
 

@@ -33,14 +33,13 @@ def time_of(text: str) -> date | datetime:
             return date(int(year), int(month), int(day))
         # Midnight at the end of a day, and a leap second.
         is_next_day, seconds = hour == "24", min(int(second or 0), 59)
-        tzinfo = UTC if offset in ("Z", "z") else None
-        when = datetime(
-            int(year), int(month), int(day), 0 if is_next_day else int(hour), int(minute), seconds, 0, tzinfo
-        )
+        when = datetime(int(year), int(month), int(day), 0 if is_next_day else int(hour), int(minute), seconds)
         if is_next_day:
             when += timedelta(days=1)
-        if offset is None or tzinfo is not None:
+        if offset is None:
             return when
+        if offset in ("Z", "z"):
+            return when.replace(tzinfo=UTC)
         size = timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
         return when.replace(tzinfo=timezone(-size if offset[0] == "-" else size)).astimezone(UTC)
     except (ValueError, OverflowError) as error:

@@ -51,7 +51,7 @@ def _listed(registry: Sandboxes, name: str) -> shapes.SandboxFacts:
 
 
 async def create_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
-    if request.sandboxes.has_rule:
+    if request.sandboxes.id_rule.strict:
         # A proxy that looks for the sandbox in the path would not find it where this request led.
         raise InvalidRequest("Create a sandbox by PUT /_emulator/api/sandboxes/NAME; see the setting connection_ids.")
     return await _create(request, request.body["name"])
@@ -84,7 +84,7 @@ def _fill(request: AdminRequest, sandbox: Sandbox) -> Sliced[shapes.SandboxFacts
         _connect(request.sandboxes, sandbox, connection)
     for name in request.body.get("seeds", ()):
         yield LONG
-        request.sandboxes.load_sample(sandbox, _shipped(name), request.sandboxes.id_of(sandbox, name, "-"))
+        request.sandboxes.load_sample(sandbox, _shipped(name), request.sandboxes.id_rule.id_of(sandbox.name, name, "-"))
     return sandbox_facts(sandbox)
 
 
@@ -105,7 +105,7 @@ def delete_sandbox(request: AdminRequest) -> None:
 
 def seed_sandbox(request: AdminRequest) -> shapes.Seeded:
     name, description = request.body["name"], request.body.get("mailbox")
-    id = request.body.get("connection") or request.sandboxes.id_of(request.sandbox, name)
+    id = request.body.get("connection") or request.sandboxes.id_rule.id_of(request.sandbox.name, name)
     if description is None:
         owner = request.sandboxes.load_sample(request.sandbox, _shipped(name), id)
         return {**_connection(request, id, owner), "skipped": []}
@@ -203,7 +203,8 @@ def _connect(sandboxes: Sandboxes, sandbox: Sandbox, order: Mapping[str, Any]) -
 
 def _unused_id(sandboxes: Sandboxes, sandbox: Sandbox) -> str:
     # A reset restarts the random generator, so it repeats ids of connections that still exist.
-    while sandboxes.has_connection(id := sandboxes.id_of(sandbox, f"{sandbox.rng.getrandbits(128):032x}")):
+    rule = sandboxes.id_rule
+    while sandboxes.has_connection(id := rule.id_of(sandbox.name, f"{sandbox.rng.getrandbits(128):032x}")):
         pass
     return id
 

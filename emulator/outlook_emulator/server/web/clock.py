@@ -10,6 +10,7 @@ from outlook_emulator.server.web.page import Page, PageRequest
 from outlook_emulator.server.webhooks import push_triggers
 from outlook_emulator.store import triggers
 from outlook_emulator.traffic.faults import Rule
+from outlook_emulator.traffic.secrets import redacted
 
 _STEPS = ("1m", "15m", "1h", "1d")
 """The steps that a button advances the clock by."""
@@ -30,16 +31,18 @@ async def load_clock(request: PageRequest) -> dict[str, Any]:
     work = [
         *(DueWork(wait.until, "A delayed request goes on", _cause(wait.cause)) for wait in sandbox.traffic.waits.all()),
         *(
-            DueWork(callback.due, "A callback is sent", f"{callback.kind} to {callback.url}")
+            DueWork(callback.due, "A callback is sent", f"{callback.kind} to {redacted(callback.url)}")
             for callback in triggers.callbacks(sandbox.db)
             if callback.state == "pending"
         ),
         *(
-            DueWork(subscription.expires, "A subscription ends", f"{subscription.watched} for {subscription.url}")
+            DueWork(
+                subscription.expires, "A subscription ends", f"{subscription.watched} for {redacted(subscription.url)}"
+            )
             for subscription in triggers.live_subscriptions(sandbox.db, now)
         ),
         *(
-            DueWork(at, "A push trigger gets an item", f"{trigger.operation} for {trigger.url}")
+            DueWork(at, "A push trigger gets an item", f"{trigger.operation} for {redacted(trigger.url)}")
             for at, trigger in push_triggers.upcoming(sandbox.db, lambda id: sandbox.mailbox(owner_of(sandbox.db, id)))
         ),
         *_fault_windows(sandbox.traffic.faults.rules(), now),

@@ -26,7 +26,7 @@ def curl(entry: Any, base: str) -> str:
         lines.append("--data-binary @-")
     elif (text := _text(body)) is not None:
         lines.append(f"--data-binary {_quoted(text)}")
-    return _said_if_cut(entry) + " \\\n  ".join(lines)
+    return _note_of_cut(entry) + " \\\n  ".join(lines)
 
 
 def pytest_test(entry: Any) -> str:
@@ -47,7 +47,7 @@ def pytest_test(entry: Any) -> str:
     call = ",\n        ".join(arguments)
     imports = "" if encoded is None else "from base64 import b64decode\n\n\n"
     return (
-        f"{_said_if_cut(entry)}{imports}def test_{name}(outlook):\n"
+        f"{_note_of_cut(entry)}{imports}def test_{name}(outlook):\n"
         f"    response = outlook.http.request(\n        {call},\n    )\n\n"
         f"    assert response.status_code == {entry['status']}\n"
     )
@@ -124,7 +124,8 @@ def _pairs(headers: dict[str, str]) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in headers.items()]
 
 
-def _said_if_cut(entry: Any) -> str:
+def _note_of_cut(entry: Any) -> str:
+    """A comment in front of a copy that lacks a part of the body."""
     request = entry["request"]
     return f"# The body is cut: the request had {request['size']} bytes.\n" if request["truncated"] else ""
 
