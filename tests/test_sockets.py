@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from asyncio.selector_events import _SelectorSocketTransport
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 
@@ -108,6 +109,31 @@ def test_more_connections_than_the_bound(served: Running, clients: ExitStack) ->
 
     assert status_of(served) == 200
     assert rest(idle[0]) == ""
+
+
+@pytest.mark.parametrize(
+    ("request_line", "body"),
+    [(f"GET {PATH}", b'{"value":[]}'), (f"HEAD {PATH}", b""), ("GET /apim/outlook/bob/x", b"")],
+)
+def test_a_response_is_written_at_once(
+    served: Running, clients: ExitStack, monkeypatch: pytest.MonkeyPatch, request_line: str, body: bytes
+) -> None:
+    """The head of a response and its body leave together, also where the connection ends behind them."""
+    written: list[bytes] = []
+    write = _SelectorSocketTransport.write
+
+    def spied(transport: _SelectorSocketTransport, data: bytes) -> None:
+        written.append(data)
+        write(transport, data)
+
+    monkeypatch.setattr(_SelectorSocketTransport, "write", spied)
+    head = f"{request_line} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer x\r\nconnection: close\r\n\r\n"
+    received = rest(connected(served, clients, head.encode()))
+
+    (response,) = written
+    assert response.startswith(b"HTTP/1.1 ")
+    assert response.endswith(body)
+    assert received == response.decode()
 
 
 def test_no_connection_is_left(served: Running, clients: ExitStack, caplog: pytest.LogCaptureFixture) -> None:

@@ -20,7 +20,7 @@ from outlook_emulator.errors import ConnectorError, HeadersTooLarge, RequestTime
 from outlook_emulator.quiet_log import QuietLog
 from outlook_emulator.server.connector.broken_connection import TRANSPORT
 from outlook_emulator.server.connector.error_responses import error_response
-from outlook_emulator.server.connector.exchange import HEAD_SIZE, IS_LATE
+from outlook_emulator.server.connector.exchange import HEAD_SIZE, HOLD, IS_LATE
 from outlook_emulator.settings import Settings
 
 ACCEPTED_AT_ONCE = 64
@@ -147,6 +147,44 @@ class Watch:
             loop.default_exception_handler(context)
 
 
+class _Outgoing:
+    """What a connection writes to its transport. As a block, it sends the head of a response together with its body.
+
+    Each part on its own would be a call of the system, and would wake the client.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._is_held = False
+        self._head = b""
+        self.is_closing = transport.is_closing
+
+    def __enter__(self) -> None:
+        self._is_held = True
+
+    def __exit__(self, *error: object) -> None:
+        self._release()
+
+    def write(self, data: bytes) -> None:
+        if not self._is_held:
+            self._transport.write(data)
+        elif not self._head:
+            self._head = data
+        else:
+            self._head += data
+            self._release()
+
+    def close(self) -> None:
+        self._release()
+        self._transport.close()
+
+    def _release(self) -> None:
+        self._is_held = False
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+
 class Connection(HttpToolsProtocol):
     """A connection that a watch bounds. It ignores upgrades and gives the app its transport, for faults that break it.
 
@@ -169,6 +207,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
         if self._watch.enter(self):
+            self._outgoing = _Outgoing(transport)
             super().connection_made(transport)
         else:
             self.flow = FlowControl(transport)
@@ -257,7 +296,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._head = 0
         # The types of uvicorn only allow dicts as extensions.
-        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
+        self.scope["extensions"] = {TRANSPORT: self.transport, HOLD: self._outgoing}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -269,6 +308,9 @@ class Connection(HttpToolsProtocol):
             self.scope["extensions"][HEAD_SIZE] = size  # type: ignore[assignment]
         self._head = 0
         super().on_headers_complete()
+        # There is none for a request that is parsed again. The types of uvicorn only allow whole transports.
+        if self.cycle is not None:
+            self.cycle.transport = self._outgoing  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         self._head = 0

@@ -82,7 +82,7 @@ def test_join_and_split() -> None:
 
     assert addresses.join(people) == "ann@example.org;bob@example.org"
     assert addresses.split("ann@example.org;bob@example.org") == ["ann@example.org", "bob@example.org"]
-    assert addresses.join(()) is None
+    assert addresses.join(()) == ""
     assert addresses.split(None) == []
 
 

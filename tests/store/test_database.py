@@ -13,6 +13,7 @@ import pytest
 from outlook_emulator.store import mail, sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.folder import FolderLock
+from outlook_emulator.store.new_rows import NewContent, NewMessage
 from outlook_emulator.store.opening import SCHEMA_VERSION, IncompatibleFile
 from outlook_emulator.store.records import Facets
 
@@ -277,15 +278,12 @@ def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_a_message_that_was_undone_is_not_remembered(db: Database) -> None:
     """A message that was listed and then rolled back does not appear in the place of the next one with its key."""
-    values = {"folder_id": 1, "mailbox_id": 1, "received": 1, "is_read": 0, "is_flagged": 0}
-    more: dict[str, Any] = {"importance": 1, "has_attachments": 0, "recipients_bcc": None}
-    texts = ("message_id", "sender", "recipients_to", "recipients_cc", "reply_to", "subject", "preview", "headers")
-    numbers = ("conversation_id", "sent", "is_html", "importance", "has_attachments", "has_files", "is_encrypted")
-    content = dict.fromkeys(texts, "x") | dict.fromkeys(numbers, 0) | {"raw": None, "stored_body": None}
+    content = NewContent("x", 0, 0, "x", "x", "x", "x", "x", 0, 0, 0, 0, 0, "x", "x", None, "x", None)
+    message = NewMessage(1, 1, 0, 1, 0, 0, 1, 0, "")
 
     def add(body: str) -> list[str]:
-        content_id = mail.insert_content(db, content | {"body": body})
-        mail.insert_message(db, values | more | {"content_id": content_id})
+        content_id = mail.insert_content(db, content._replace(body=body))
+        mail.insert_message(db, message._replace(content_id=content_id))
         return [message.body for message in mail.newest_messages(db, 1, Facets(), 10, 0)]
 
     def add_in_vain() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
+from outlook_emulator.store.new_rows import NewContent, NewMessage
 from outlook_emulator.store.records import (
     AttachmentInfo,
     Change,
@@ -159,14 +160,9 @@ def test_record_fits_its_select(db: Database, name: str) -> None:
 
 def test_a_message_list_is_newest_first(db: Database) -> None:
     """A list is ordered by time of receipt, newest first, and then by id."""
-    row = {"mailbox_id": 1, "folder_id": 7, "is_read": 0, "is_flagged": 0, "importance": 1, "has_attachments": 0}
-    content = nulls(sql.INSERT_CONTENT) | dict.fromkeys(("message_id", "subject", "preview", "body", "headers"), "text")
-    numbers = ("conversation_id", "sent", "is_html", "importance", "has_attachments", "has_files", "is_encrypted")
-    content_id = db.insert(sql.INSERT_CONTENT, content | dict.fromkeys(numbers, 0))
-    keys = [
-        db.insert(sql.INSERT_MESSAGE, row | {"content_id": content_id, "received": at, "recipients_bcc": None})
-        for at in (30, 10, 30, 20)
-    ]
+    content = NewContent("text", 0, 0, "", "", "", "", "text", 0, 0, 0, 0, 0, "text", "text", None, "text", None)
+    message = NewMessage(1, 7, db.insert(sql.INSERT_CONTENT, content), 0, 0, 0, 1, 0, "")
+    keys = [db.insert(sql.INSERT_MESSAGE, message._replace(received=at)) for at in (30, 10, 30, 20)]
     page = {"folder_id": 7, "since": 0, "until": 100, "below": 0, "top": 3, "skip": 0}
 
     assert [keys[2], keys[0], keys[3]] == [row[0] for row in db.all(sql.LIST_MESSAGES["unread"], page)]

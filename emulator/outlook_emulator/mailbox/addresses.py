@@ -57,9 +57,9 @@ def _parse_one(part: str) -> Address:
     return Address(address, name.strip().strip('"').strip())
 
 
-def join(addresses: Iterable[Address]) -> str | None:
-    """Bare addresses as the wire writes them: separated by `;` without blanks, None for no addresses (recorded)."""
-    return ";".join([address.address for address in addresses]) or None
+def join(addresses: Iterable[Address]) -> str:
+    """Bare addresses as the wire writes them: separated by `;` without blanks (recorded)."""
+    return ";".join([address.address for address in addresses])
 
 
 def split(joined: str | None) -> list[str]:

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from outlook_emulator.enums import ChangeAction, ItemKind
+from outlook_emulator.enums import ItemKind
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
+from outlook_emulator.store.new_rows import NewChange
 from outlook_emulator.store.records import Change
 
 
-def append(
-    db: Database,
-    *,
-    mailbox_id: int,
-    kind: ItemKind,
-    action: ChangeAction,
-    item_id: int,
-    folder_id: int,
-    at: int,
-    before: str | None,
-) -> None:
-    """Add an entry; `before` is the earlier state of an event, as JSON."""
-    values = {
-        "mailbox_id": mailbox_id,
-        "kind": kind.value,
-        "action": action.value,
-        "item_id": item_id,
-        "folder_id": folder_id,
-        "at": at,
-        "before": before,
-    }
-    db.execute(sql.APPEND_CHANGE, values)
+def append(db: Database, change: NewChange) -> None:
+    """Add an entry."""
+    db.execute(sql.APPEND_CHANGE, change)
 
 
 def newest_at(db: Database) -> int:

@@ -12,10 +12,12 @@ from types import TracebackType
 from typing import Any
 from weakref import finalize
 
+from outlook_emulator.recent import Recent
 from outlook_emulator.store import images, opening, sql
 from outlook_emulator.store.failures import FileLost
 from outlook_emulator.store.kept_messages import KeptMessages
 from outlook_emulator.store.open_files import OpenFiles
+from outlook_emulator.store.records import Owner
 from outlook_emulator.store.turn import Turn
 
 LARGE_VALUE = 64 * 1024
@@ -24,6 +26,7 @@ _LARGE_IMAGE = 8 * 1024 * 1024
 """From this many bytes on, an image is made by way of a file."""
 PIECE = 1024 * 1024
 """From this many bytes on, a value is read and written in pieces."""
+_MOST_OWNERS = 256
 _LARGE = "large"
 """The key of the sandbox state that says that the database has held a large value."""
 
@@ -73,6 +76,8 @@ class Database:
         self.generation = 0
         """Incremented when the content is dropped or replaced; results from an earlier generation are invalid."""
         self.kept_messages = KeptMessages()
+        self.kept_owners: Recent[str, Owner] = Recent(_MOST_OWNERS)
+        """Owners by address, since every mail looks for those of its recipients."""
         self.is_taken_over = False
         """Whether the content came from another database, and not from writes since the last drop."""
         self.closed = False
@@ -163,6 +168,7 @@ class Database:
         """Forget what is remembered of rows that are no longer there."""
         self.epoch = self.callback_work = None
         self.kept_messages.clear()
+        self.kept_owners.clear()
 
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""

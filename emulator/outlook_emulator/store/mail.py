@@ -7,6 +7,7 @@ from typing import Any
 
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import PIECE, Database
+from outlook_emulator.store.new_rows import NewContent, NewMessage
 from outlook_emulator.store.records import (
     AttachmentInfo,
     ContentFlags,
@@ -75,13 +76,13 @@ def mailbox_counts(db: Database) -> dict[int, Counts]:
     }
 
 
-def insert_content(db: Database, values: Mapping[str, Any]) -> int:
-    """Add the content of a mail and return its key; `values` holds all columns but the key."""
-    db.note_size(len(values["body"]) + len(values["raw"] or b""))
-    raw = values["raw"]
+def insert_content(db: Database, content: NewContent) -> int:
+    """Add the content of a mail and return its key."""
+    raw = content.raw
+    db.note_size(len(content.body) + len(raw or b""))
     if raw is None or len(raw) < PIECE:
-        return db.insert(sql.INSERT_CONTENT, values)
-    key = db.insert(sql.INSERT_CONTENT, {**values, "raw": b""})
+        return db.insert(sql.INSERT_CONTENT, content)
+    key = db.insert(sql.INSERT_CONTENT, content._replace(raw=b""))
     db.execute(sql.RESERVE_RAW, {"id": key, "size": len(raw)})
     db.write_bytes("content", "raw", key, raw)
     return key
@@ -148,9 +149,9 @@ def attachment_bytes(db: Database, key: int) -> bytes:
 # --- Messages: copies of a mail in folders ---
 
 
-def insert_message(db: Database, values: Mapping[str, Any]) -> int:
-    """Add a copy of a mail to a folder and return its key; `values` holds all columns but the key and the verb."""
-    return db.insert(sql.INSERT_MESSAGE, values)
+def insert_message(db: Database, message: NewMessage) -> int:
+    """Add a copy of a mail to a folder and return its key."""
+    return db.insert(sql.INSERT_MESSAGE, message)
 
 
 def message(db: Database, mailbox_id: int, key: int) -> Message | None:
@@ -195,12 +196,17 @@ def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Mes
     return None if row is None else Message._make(row)
 
 
-def newest_messages(db: Database, folder_id: int, facets: Facets, top: int, skip: int) -> Iterator[Message]:
+def newest_messages(db: Database, folder_id: int, facets: Facets, top: int, skip: int) -> Iterable[Message]:
     """The messages of a folder that have the facets, newest first."""
+    request, kept = (folder_id, facets, top, skip), db.kept_messages
+    if top <= _SHORT_LIST and (messages := kept.get_list(request, db.writes)) is not None:
+        return messages
     values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "below": 0, "top": top, "skip": skip}
     if top > _SHORT_LIST:
         return map(Message._make, db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
-    return _kept_or_read(db, db.all(sql.LIST_KEYS[facet_key(*facets)], values))
+    messages = list(_kept_or_read(db, db.all(sql.LIST_KEYS[facet_key(*facets)], values)))
+    kept.keep_list(request, messages)
+    return messages
 
 
 def _kept_or_read(db: Database, rows: Iterable[tuple[int, int, int]]) -> Iterator[Message]:

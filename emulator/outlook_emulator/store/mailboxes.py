@@ -17,11 +17,13 @@ def set_folders(db: Database, mailbox_id: int, *, inbox_id: int, sent_id: int, d
     """Name the folders of a mailbox that mail operations need most."""
     values = {"mailbox_id": mailbox_id, "inbox_id": inbox_id, "sent_id": sent_id, "deleted_id": deleted_id}
     db.execute(sql.SET_MAILBOX_FOLDERS, values)
+    db.kept_owners.clear()
 
 
 def rename_owner(db: Database, mailbox_id: int, display_name: str) -> None:
     """Change an owner's display name."""
     db.execute(sql.RENAME_OWNER, {"mailbox_id": mailbox_id, "display_name": display_name})
+    db.kept_owners.clear()
 
 
 def owner(db: Database, mailbox_id: int) -> Owner | None:
@@ -32,8 +34,11 @@ def owner(db: Database, mailbox_id: int) -> Owner | None:
 
 def owner_by_address(db: Database, address: str) -> Owner | None:
     """The owner with that address, which must be in lower case."""
-    row = db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})
-    return None if row is None else Owner._make(row)
+    owner = db.kept_owners.get(address)
+    if owner is None and (row := db.one(sql.MAILBOX_BY_ADDRESS, {"address": address})) is not None:
+        owner = Owner._make(row)
+        db.kept_owners.keep(address, owner)
+    return owner
 
 
 def insert_connection(db: Database, connection_id: str, mailbox_id: int) -> None:

@@ -531,6 +531,7 @@ class Recording:
 
     def __init__(self, instead: Response | AccessDenied | None = None) -> None:
         self.calls: list[str] = []
+        self.has_fault_rules = True
         self._instead = instead
 
     def features(self) -> Features:
@@ -541,6 +542,9 @@ class Recording:
 
     def enter(self, exchange: Exchange) -> None:
         self.calls.append(f"enter {exchange.connection_id}")
+
+    def has_rules(self, exchange: Exchange) -> bool:
+        return self.has_fault_rules
 
     async def before(self, exchange: Exchange) -> Response | None:
         self.calls.append("before")
@@ -562,7 +566,13 @@ class Recording:
         self.calls.append(f"leave {response.status}")
         return response
 
-    async def note(self, exchange: Exchange, response: Response) -> None:
+    def needs_body(self, exchange: Exchange, response: Response) -> bool:
+        return response.status == 418
+
+    async def read_body(self, exchange: Exchange) -> None:
+        self.calls.append("read body")
+
+    def note(self, exchange: Exchange, response: Response) -> None:
         self.calls.append(f"note {response.status}")
 
     def close(self, exchange: Exchange, outcome: str = "") -> None:
@@ -580,8 +590,27 @@ def test_one_request(sandboxes: Sandboxes) -> None:
     ask(app, "GET", "/alice/testconnection")
 
     assert recording.calls == [
-        *("open TestConnection", "enter alice", "before", "validate"),
+        *("open TestConnection", "enter alice", "before"),
         *("wake default", "after 200", "leave 200", "note 200", *ENDING),
+    ]
+
+
+def test_a_subscription_without_fault_rules(sandboxes: Sandboxes) -> None:
+    """A request passes the webhooks if it makes a subscription, and not the faults if there is no rule."""
+    recording = Recording()
+    recording.has_fault_rules = False
+    app = Connector(_nothing, OPERATIONS, sandboxes, Settings(), recording.features())
+
+    ask(
+        app,
+        "POST",
+        "/alice/MailSubscriptionPoke/$subscriptions?folderPath=Inbox",
+        json={"NotificationUrl": "http://localhost/"},
+    )
+
+    assert recording.calls == [
+        *("open CreateOnNewEmailPokeSubscription", "enter alice", "validate"),
+        *("wake default", "leave 201", "note 201", *ENDING),
     ]
 
 
@@ -594,7 +623,7 @@ def test_a_feature_responds(sandboxes: Sandboxes) -> None:
 
     assert response.status_code == 418
     assert recording.calls == [
-        *("open TestConnection", "enter alice", "before", "after 418", "leave 418", "note 418", *ENDING)
+        *("open TestConnection", "enter alice", "before", "after 418", "leave 418", "read body", "note 418", *ENDING)
     ]
     assert sandboxes.connection_ids() == frozenset()
 

@@ -113,7 +113,8 @@ def test_disconnect(messages: list[dict[str, Any]]) -> None:
 def test_response() -> None:
     """A response has the common headers, its length and its own headers."""
     sent: list[Any] = []
-    asyncio.run(send_response(_into(sent), Response(201, b"body", [(b"x-own", b"1")]), [(b"x-common", b"2")]))
+    response = Response(201, b"body", [(b"x-own", b"1")])
+    asyncio.run(send_response({"type": "http"}, _into(sent), response, [(b"x-common", b"2")]))
 
     assert sent == [
         {
@@ -128,7 +129,7 @@ def test_response() -> None:
 def test_empty_response() -> None:
     """A response without a body has a Content-Length of zero."""
     sent: list[Any] = []
-    asyncio.run(send_response(_into(sent), Response(202), []))
+    asyncio.run(send_response({"type": "http"}, _into(sent), Response(202), []))
 
     assert [(b"content-length", b"0")] == sent[0]["headers"]
     assert sent[1]["body"] == b""

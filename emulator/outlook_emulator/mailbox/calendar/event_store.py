@@ -202,7 +202,7 @@ def _delete(mailbox: Mailbox, event: Event) -> None:
 
 def _append_change(mailbox: Mailbox, event: Event, action: ChangeAction, before: Event | None = None) -> None:
     # The changed-items trigger compares the event with its window before and after, also when the row is gone.
-    old = None if before is None else orjson.dumps(tuple(before)).decode()
+    old = "" if before is None else orjson.dumps(tuple(before)).decode()
     changes.append(mailbox.db, event.mailbox_id, action, event.id, event.calendar_id, mailbox.now, ItemKind.EVENT, old)
 
 

@@ -27,6 +27,7 @@ from outlook_emulator.mailbox.text import preview, unescaped
 from outlook_emulator.steps import lowered
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import mailboxes, outbox
+from outlook_emulator.store.new_rows import NewContent, NewMessage
 from outlook_emulator.store.records import OutboxMail, Owner
 
 _DATA_URI = re.compile(r"data:[^,<>]{0,200};base64,([\w+/=%\s-]*)", re.IGNORECASE)
@@ -163,30 +164,28 @@ def write_content(
     """Write the content of a mail, which all copies share."""
     # Pictures in the text are no attachments to a reader.
     has_attachments = int(bool(mail.attachments) and any(not attachment.is_inline for attachment in mail.attachments))
-    content_id = mail_store.insert_content(
-        mailbox.db,
-        {
-            "message_id": additions.message_id,
-            "conversation_id": conversation_id,
-            "sent": mailbox.now if mail.sent is None else mail.sent,
-            "sender": sender.address or None,
-            "recipients_to": addresses.join(mail.to),
-            "recipients_cc": addresses.join(mail.cc),
-            "reply_to": addresses.join(mail.reply_to),
-            "subject": mail.subject,
-            "is_html": int(mail.is_html),
-            "importance": int(mail.importance),
-            "has_attachments": has_attachments,
-            # With inline and skipped ones, so that a list looks for attachments only where there are any.
-            "has_files": int(bool(mail.attachments)),
-            "is_encrypted": int(mail.is_encrypted),
-            "preview": preview(mail.body, mail.is_html),
-            "body": mail.body,
-            "stored_body": stored_body(mail.body, mail.is_html) if mailbox.rules.bodies == "stored" else None,
-            "headers": _envelope(mail, sender, additions),
-            "raw": mail.raw,
-        },
+    content = NewContent(
+        message_id=additions.message_id,
+        conversation_id=conversation_id,
+        sent=mailbox.now if mail.sent is None else mail.sent,
+        sender=sender.address,
+        recipients_to=addresses.join(mail.to),
+        recipients_cc=addresses.join(mail.cc),
+        reply_to=addresses.join(mail.reply_to),
+        subject=mail.subject,
+        is_html=int(mail.is_html),
+        importance=int(mail.importance),
+        has_attachments=has_attachments,
+        # With inline and skipped ones, so that a list looks for attachments only where there are any.
+        has_files=int(bool(mail.attachments)),
+        is_encrypted=int(mail.is_encrypted),
+        preview=preview(mail.body, mail.is_html),
+        body=mail.body,
+        stored_body=stored_body(mail.body, mail.is_html) if mailbox.rules.bodies == "stored" else None,
+        headers=_envelope(mail, sender, additions),
+        raw=mail.raw,
     )
+    content_id = mail_store.insert_content(mailbox.db, content)
     for attachment in mail.attachments:
         mail_store.insert_attachment(mailbox.db, _attachment_values(content_id, attachment, mailbox.now))
     return StoredContent(content_id, int(mail.importance), has_attachments)
@@ -200,24 +199,22 @@ def write_copy(
     *,
     is_read: int = 0,
     is_flagged: int = 0,
-    bcc: str | None = None,
+    bcc: str = "",
     received: int | None = None,
 ) -> int:
     """Put a copy of stored content in a folder, add it to the change feed, and return the key of the message."""
-    message_id = mail_store.insert_message(
-        mailbox.db,
-        {
-            "mailbox_id": mailbox_id,
-            "folder_id": folder_id,
-            "content_id": stored.content_id,
-            "received": mailbox.now if received is None else received,
-            "is_read": is_read,
-            "is_flagged": is_flagged,
-            "importance": stored.importance,
-            "has_attachments": stored.has_attachments,
-            "recipients_bcc": bcc,
-        },
+    message = NewMessage(
+        mailbox_id=mailbox_id,
+        folder_id=folder_id,
+        content_id=stored.content_id,
+        received=mailbox.now if received is None else received,
+        is_read=is_read,
+        is_flagged=is_flagged,
+        importance=stored.importance,
+        has_attachments=stored.has_attachments,
+        recipients_bcc=bcc,
     )
+    message_id = mail_store.insert_message(mailbox.db, message)
     changes.append(mailbox.db, mailbox_id, ChangeAction.CREATED, message_id, folder_id, mailbox.now)
     return message_id
 

@@ -69,7 +69,7 @@ class AlternateRoutes:
             scope = _invoked(request)
         except ConnectorError as error:
             request_id = (request.header("x-ms-client-request-id") or self._random_id())[:200]
-            await self._send(send, error_response(error, request_id, "", self._settings.source))
+            await self._send(request.scope, send, error_response(error, request_id, "", self._settings.source))
         else:
             await self._app(scope, receive, send)
 
@@ -80,12 +80,12 @@ class AlternateRoutes:
             self._check(request)
             if match["path"] is None:
                 response = await self._invoke_dynamically(request, base, receive)
-                await self._send(send, response, match["connection"])
+                await self._send(request.scope, send, response, match["connection"])
             else:
                 await self._app(_proxied(request.scope, base + b"/" + match["path"]), receive, send)
         except ConnectorError as error:
             response = Response(error.status, orjson.dumps(_arm_error(error)), headers_of(error))
-            await self._send(send, response, match["connection"])
+            await self._send(request.scope, send, response, match["connection"])
 
     def _check(self, request: Request) -> None:
         """Check what the management API requires of every request: first a version, then a credential."""
@@ -109,10 +109,10 @@ class AlternateRoutes:
         await self._app(scope, replay(content, receive), collected.send)
         return Response(200, await aside(collected.wrapped) if collected.size >= LARGE else collected.wrapped(), JSON)
 
-    async def _send(self, send: Send, response: Response, connection: bytes = b"") -> None:
+    async def _send(self, scope: Scope, send: Send, response: Response, connection: bytes = b"") -> None:
         # The sandbox's clock, as in all responses of the connector.
         clock = self._sandboxes.clock_of(connection_id=unquote(connection.decode("latin-1")))
-        await send_response(send, response, [*COMMON, date_header(clock.now())])
+        await send_response(scope, send, response, [*COMMON, date_header(clock.now())])
 
     def _random_id(self) -> str:
         return str(UUID(int=self._rng.getrandbits(128), version=4))

@@ -11,29 +11,27 @@ _ENVIRONMENT_PATH = "/providers/microsoft.powerapps/environments/"
 
 def caller_of(request: Request) -> Caller:
     """The caller, as the request's headers describe it."""
-    headers = request.headers
-
-    def header(name: bytes) -> str:
-        return headers[name].decode("latin-1") if name in headers else ""
-
+    get = request.headers.get
     # Power Apps calls through a browser or a gateway, and names itself in a header of its own.
-    agent = header(b"x-ms-user-agent") or header(b"user-agent")
-    environment = header(b"x-ms-environment-id") or header(b"x-ms-client-environment-id")
+    agent = (get(b"x-ms-user-agent") or get(b"user-agent", b"")).decode("latin-1")
+    environment = (get(b"x-ms-environment-id") or get(b"x-ms-client-environment-id", b"")).decode("latin-1")
     if environment.lower().startswith(_ENVIRONMENT_PATH):
         environment = environment[len(_ENVIRONMENT_PATH) :]
     return Caller(
         user_agent=agent,
         product=product_of(agent),
         environment=environment,
-        workflow_name=header(b"x-ms-workflow-name"),
-        workflow_run=header(b"x-ms-workflow-run-id"),
-        request_id=header(b"x-ms-client-request-id"),
+        workflow_name=get(b"x-ms-workflow-name", b"").decode("latin-1"),
+        workflow_run=get(b"x-ms-workflow-run-id", b"").decode("latin-1"),
+        request_id=get(b"x-ms-client-request-id", b"").decode("latin-1"),
         base_url=_base_url(request),
     )
 
 
 def product_of(agent: str) -> Product | None:
     """The product that a User-Agent names, by its documented form."""
+    if not agent:
+        return None
     lowered = agent.lower()
     if lowered.startswith(("powerapps/", "powerfx/")):
         return Product.POWER_APPS

@@ -137,9 +137,10 @@ class Connector:
                 journal.open(exchange)
             # Before the faults: a request that a fault delays is one in progress.
             limits.enter(exchange)
-            response = await faults.before(exchange)
+            response = await faults.before(exchange) if faults.has_rules(exchange) else None
             if response is None:
-                await webhooks.validate(exchange)
+                if exchange.row.watches is not None:
+                    await webhooks.validate(exchange)
                 response = await self._run(exchange)
         except ConnectorError as error:
             response = exchange.refuse(error)
@@ -149,12 +150,15 @@ class Connector:
         # Before the faults: a late or broken response delays no callback.
         if exchange.ran_in is not None:
             webhooks.wake(exchange.ran_in)
-        response = await faults.after(exchange, response)
+        if exchange.hit is not None or faults.has_rules(exchange):
+            response = await faults.after(exchange, response)
         response = limits.leave(exchange, response)
         if exchange.warnings:
             response = self._warn(exchange, response)
         # Last, since the journal shows what is really sent, faults and warnings included.
-        await journal.note(exchange, response)
+        if journal.needs_body(exchange, response):
+            await journal.read_body(exchange)
+        journal.note(exchange, response)
         return response
 
     def _find(self, exchange: Exchange, place: _Place | None) -> None:
@@ -300,7 +304,7 @@ class Connector:
         if response.breaks is None:
             # Asked before sending: afterwards the server itself may be closing the connection.
             is_gone = has_hung_up(exchange.scope)
-            outcome = await send_response(send, response, common)
+            outcome = await send_response(exchange.scope, send, response, common)
             return LOST if is_gone else outcome
         return await send_broken(exchange.scope, exchange.receive, send, response, common, exchange.sandbox)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -47,6 +47,10 @@ IS_LATE = "outlook-emulator.is-late"
 """The extension of a scope by which a server says for how many seconds it has waited for the body in vain."""
 HEAD_SIZE = "outlook-emulator.head-size"
 """The extension of a scope by which a server says how many bytes the URL and the headers have, if they have many."""
+HOLD = "outlook-emulator.hold"
+"""The extension of a scope with a block in which a server holds back the head of a response until its body comes."""
+_NONE: Mapping[str, Any] = {}
+_NO_HOLD = nullcontext()
 _MOST_WARNINGS = 5
 _LONG_BODY = 4 * 1024 * 1024
 """From this many bytes on, a body is put together in a worker thread."""
@@ -88,7 +92,8 @@ class Request:
 
     def header(self, name: str) -> str | None:
         """A request header by its lower-case name."""
-        value = self.headers.get(name.encode("ascii"))
+        headers = self._headers
+        value = (self.headers if headers is None else headers).get(name.encode())
         return None if value is None else value.decode("latin-1")
 
     async def body(self, limit: int) -> bytes:
@@ -275,15 +280,19 @@ def _date_header(second: int) -> tuple[bytes, bytes]:
     return b"date", format_datetime(moment(second * 1_000_000), usegmt=True).encode("ascii")
 
 
-async def send_response(send: Send, response: Response, common: list[tuple[bytes, bytes]]) -> Outcome:
+async def send_response(scope: Scope, send: Send, response: Response, common: list[tuple[bytes, bytes]]) -> Outcome:
     """Send a response with the headers that every response has; returns the outcome for the journal."""
     body = response.body
     headers: list[Any] = [*common, (b"content-length", b"%d" % len(body)), *response.headers]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if len(body) <= _PART:
-        await send({"type": "http.response.body", "body": body})
-    else:
+    start = {"type": "http.response.start", "status": response.status, "headers": headers}
+    if len(body) > _PART:
+        await send(start)
         await send_body(send, body)
+        return ANSWERED
+    hold: AbstractContextManager[None] = scope.get("extensions", _NONE).get(HOLD, _NO_HOLD)
+    with hold:
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
     return ANSWERED
 
 

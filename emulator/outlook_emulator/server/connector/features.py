@@ -18,7 +18,13 @@ class JournalFeature(Protocol):
     def open(self, exchange: Exchange) -> None:
         """Start an entry for a request."""
 
-    async def note(self, exchange: Exchange, response: Response) -> None:
+    def needs_body(self, exchange: Exchange, response: Response) -> bool:
+        """Whether the entry of a request with that response needs the body of the request."""
+
+    async def read_body(self, exchange: Exchange) -> None:
+        """Read the body of a request, if it has arrived."""
+
+    def note(self, exchange: Exchange, response: Response) -> None:
         """Record the response before it is sent."""
 
     def close(self, exchange: Exchange, outcome: Outcome) -> None:
@@ -40,6 +46,9 @@ class LimitsFeature(Protocol):
 
 class FaultsFeature(Protocol):
     """Injects faults."""
+
+    def has_rules(self, exchange: Exchange) -> bool:
+        """Whether there is a rule that may act on a request; most sandboxes have none."""
 
     async def before(self, exchange: Exchange) -> Response | None:
         """Delay a request or answer it in the operation's place; None to run the operation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote
 from zlib import crc32
 
@@ -134,5 +135,10 @@ def _is_of(scope: int, operation: Operation, mailbox: Mailbox) -> bool:
 
 def _scope(operation: Operation, mailbox: Mailbox, epoch: int) -> int:
     """A number that only states of this trigger, mailbox and epoch have."""
+    return _scope_number(mailbox.owner.id, operation.family, epoch)
+
+
+@lru_cache(maxsize=1024)
+def _scope_number(owner_id: int, family: str, epoch: int) -> int:
     # Short, since every state carries it. It notices mix-ups, and there is nothing to protect from forgery.
-    return crc32(b"%d %b %d" % (mailbox.owner.id, operation.family.encode(), epoch))
+    return crc32(b"%d %b %d" % (owner_id, family.encode(), epoch))

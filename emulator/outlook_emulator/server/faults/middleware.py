@@ -35,6 +35,11 @@ class FaultInjector:
     def __init__(self, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
 
+    def has_rules(self, exchange: Exchange) -> bool:
+        """Whether there is a rule that may act on a request; most sandboxes have none."""
+        book = exchange.sandbox.traffic.faults
+        return book.has_request_rules or book.has_trigger_rules or book.doubles_triggers
+
     async def before(self, exchange: Exchange) -> Response | None:
         """Find a rule and apply what comes before the operation; None to run it.
 

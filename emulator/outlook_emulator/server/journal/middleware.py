@@ -51,14 +51,22 @@ class Recorder:
         if not entry.connection and entry.about.has_connection:
             entry.connection = unquote(exchange.path_values[0])
 
-    async def note(self, exchange: Exchange, response: Response) -> None:
+    def needs_body(self, exchange: Exchange, response: Response) -> bool:
+        """Whether the client may repeat the request: without its body, it could not be told from another one."""
+        return exchange.entry is not None and (response.breaks is not None or is_retryable(response.status))
+
+    async def read_body(self, exchange: Exchange) -> None:
+        """Read the body of a request, if it has arrived."""
+        with suppress(ConnectorError, TimeoutError):
+            async with asyncio.timeout(_SECONDS):
+                await exchange.body(exchange.sandbox.settings.max_body_bytes)
+
+    def note(self, exchange: Exchange, response: Response) -> None:
         """Add the response, and the request body as far as it is known."""
         entry = exchange.entry
         if entry is None:
             return
         _note_effect(entry, exchange)
-        if response.breaks is not None or is_retryable(response.status):
-            await _read_body(exchange)
         journal, body = exchange.sandbox.traffic.journal, exchange.body_so_far
         kept = journal.body_bytes
         entry.request_size, entry.request_body = len(body), body[:kept]
@@ -97,10 +105,3 @@ class Recorder:
 def _note_effect(entry: ExchangeEntry, exchange: Exchange) -> None:
     # Reading changes nothing, so a client may repeat it without harm.
     entry.effected = exchange.is_done and entry.method != "GET"
-
-
-async def _read_body(exchange: Exchange) -> None:
-    """Read the body of a failed request: without it, a repeated request could not be told from another one."""
-    with suppress(ConnectorError, TimeoutError):
-        async with asyncio.timeout(_SECONDS):
-            await exchange.body(exchange.sandbox.settings.max_body_bytes)

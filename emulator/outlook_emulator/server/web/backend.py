@@ -126,12 +126,20 @@ class _Quiet:
 
     def open(self, exchange: Exchange) -> None: ...
 
-    async def note(self, exchange: Exchange, response: Response) -> None: ...
+    def needs_body(self, exchange: Exchange, response: Response) -> bool:
+        return False
+
+    async def read_body(self, exchange: Exchange) -> None: ...
+
+    def note(self, exchange: Exchange, response: Response) -> None: ...
 
     def enter(self, exchange: Exchange) -> None: ...
 
     def leave(self, exchange: Exchange, response: Response) -> Response:
         return response
+
+    def has_rules(self, exchange: Exchange) -> bool:
+        return False
 
     async def before(self, exchange: Exchange) -> Response | None:
         return None
