@@ -94,15 +94,22 @@ def _headers(location: bytes, wait: int) -> RawHeaders:
 def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor: str) -> bytes:
     """The address of the next poll: the query as it came, then the state with escapes in lower case (recorded)."""
     scope = _scope(operation, mailbox, epochs.current(mailbox.db))
-    if operation.cursor == MAIL_CURSOR:
-        state = cursors.mail_state(cursor, scope, mailbox.now)
+    state = _escaped_state(operation.cursor or "", cursor, scope, mailbox.now // 1_000_000)
+    kept = [part for part in _parts(exchange) if _decoded(part.partition("=")[0]) != operation.cursor]
+    return _absolute(exchange, "&".join([*kept, f"{operation.cursor}={state}"]))
+
+
+@lru_cache(maxsize=256)
+def _escaped_state(name: str, cursor: str, scope: int, second: int) -> str:
+    """The state in a query; kept for a while, as it only changes with the second while nothing new comes."""
+    if name == MAIL_CURSOR:
+        state = cursors.mail_state(cursor, scope, second * 1_000_000)
     else:
         state = cursors.calendar_state(cursor, scope)
-    kept = [part for part in _parts(exchange) if _decoded(part.partition("=")[0]) != operation.cursor]
     for character, escape in _ESCAPES:
         state = state.replace(character, escape)
-    _known.keep((operation.cursor or "", state), State(cursor, scope))
-    return _absolute(exchange, "&".join([*kept, f"{operation.cursor}={state}"]))
+    _known.keep((name, state), State(cursor, scope))
+    return state
 
 
 def _same(exchange: Exchange) -> bytes:
