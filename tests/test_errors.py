@@ -56,6 +56,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "BodyTooLarge": (100,),
     "StartedOver": (),
     "ServerStops": (),
+    "ConnectionUncertain": ("me", "box", "its file is damaged"),
     "SandboxUnusable": ("box", "its file is damaged"),
     "TooManyConnections": (),
     "HeadersTooLarge": (1000,),

@@ -52,6 +52,7 @@ ConnectorError                  400
 ├── ServerStops                 503  ServiceUnavailable
 ├── StorageUnavailable          503  ServiceUnavailable
 │   ├── SandboxUnusable         503  ServiceUnavailable
+│   ├── ConnectionUncertain     503  ServiceUnavailable
 │   └── StorageFull             507  InsufficientStorage
 ├── TooManyConnections          503
 ├── TokenExpired                401
@@ -534,6 +535,16 @@ class SandboxUnusable(StorageUnavailable):
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"the sandbox '{name}' cannot be used, because {problem}")
+
+
+class ConnectionUncertain(StorageUnavailable):
+    """A connection that no sandbox has, but that may be in a file that cannot be read."""
+
+    def __init__(self, id: str, name: str, problem: str) -> None:
+        super().__init__(
+            f"the connection '{id[:130]}' may belong to the sandbox '{name}', whose file cannot be used, because"
+            f" {problem}; delete the sandbox '{name}', or move its file away and restart the emulator"
+        )
 
 
 class ServerStops(ConnectorError):
