@@ -58,6 +58,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ServerStops": (),
     "ConnectionUncertain": ("me", "box", "its file is damaged"),
     "SandboxUnusable": ("box", "its file is damaged"),
+    "InvalidHttp": (),
     "TooManyConnections": (),
     "HeadersTooLarge": (1000,),
     "RequestTimeout": (30,),
@@ -162,6 +163,7 @@ def test_only_the_gateway_has_no_code() -> None:
         "TooManyAtOnce",
         "RequestTimeout",
         "HeadersTooLarge",
+        "InvalidHttp",
         "TooManyConnections",
     }
     codeless |= {"GatewayPolicy", "InlineImageTooLarge", "AttachmentWithoutContent"}

@@ -38,6 +38,7 @@ ConnectorError                  400
 ├── MisdirectedRequest          421  MisdirectedRequest
 ├── BodyTooLarge                413  RequestBodyTooLarge
 ├── HeadersTooLarge             431
+├── InvalidHttp                 400
 ├── TooManyRequests             429
 │   ├── CallsExceeded           429
 │   └── TooManyAtOnce           429
@@ -477,6 +478,17 @@ class HeadersTooLarge(ConnectorError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"The URL and the headers of the request are larger than {limit} bytes.")
+
+
+class InvalidHttp(ConnectorError):
+    """Bytes that are no HTTP request (status of the standard; form and text are inferred)."""
+
+    status = 400
+    code = None
+    form = Form.GATEWAY
+
+    def __init__(self) -> None:
+        super().__init__("The bytes that were sent are no valid HTTP request.")
 
 
 class TooManyConnections(ConnectorError):
