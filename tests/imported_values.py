@@ -24,6 +24,7 @@ from starlette.applications import Starlette
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.sandbox import state
 from outlook_emulator.sandbox.imports import adopt
 from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.settings import Settings
@@ -159,6 +160,7 @@ def changed(file: bytes, tried: Iterable[Change]) -> tuple[bytes, list[Change]]:
                 _apply(db, change)
                 with closing(Database(image=db.serialize())) as trial:
                     adopt(trial, prefix="", samples=(), epoch=0, now=0)
+                    state.read_rng(trial)
                 file = db.serialize()
                 accepted.append(change)
     return file, accepted
