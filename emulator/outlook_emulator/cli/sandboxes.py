@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
     show.add_argument("sandbox", nargs="?", default="default", metavar="name", help="its name (default: default)")
     delete = parsers.add_command(actions, "delete", "delete a sandbox and its mailboxes", delete_sandbox, sandbox=False)
     delete.add_argument("sandbox", metavar="name", help="its name")
-    export = parsers.add_command(actions, "export", "write a sandbox to a file", export_sandbox)
+    export = parsers.add_command(actions, "export", f"write a sandbox to a file; {HOLDS}", export_sandbox)
     export.add_argument("file", help="the file to write, - for standard output")
     replace = parsers.add_command(actions, "import", "replace a sandbox by the content of a file", import_sandbox)
     replace.add_argument("file", help="a file that export wrote, - for standard input")
