@@ -22,7 +22,6 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import mail
 from outlook_emulator.store.failures import FileLost
-from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.opening import SCHEMA_VERSION
 from outlook_emulator.store.records import Facets
 
@@ -33,7 +32,7 @@ OLD = Path(__file__).parents[1] / "store" / "old" / "v4.sqlite.gz"
 def opened(folder: Path, most: int = 100) -> Iterator[Sandboxes]:
     """The sandboxes in a folder, of which so many may have open files."""
     with closing(Sandboxes(Settings(data=str(folder)))) as sandboxes:
-        sandboxes._open_files._most = most
+        sandboxes._awake._most = most
         yield sandboxes
 
 
@@ -309,7 +308,7 @@ def test_files_rest_and_wake(tmp_path: Path) -> None:
                 delivery.deliver(
                     sandbox.mailbox(owner), Mail(sender=Address("eve@example.org"), subject=name, body="Hello")
                 )
-            assert len(sandboxes._open_files) <= 4
+            assert len(sandboxes._awake) <= 4
         writes = [sandboxes.named(name).db.writes for name in names]
         assert all(writes)
         assert writes == [sandboxes.named(name).db.writes for name in names]
@@ -412,29 +411,6 @@ def test_files_are_for_their_owner(tmp_path: Path) -> None:
     assert 0o700 == folder.stat().st_mode & 0o777 == modes.pop(Path("box.snapshots"))
     assert {Path("box.sqlite"), Path("box.sqlite-wal"), Path(".index.json")} < modes.keys()
     assert {0o600} == set(modes.values())
-
-
-def test_open_files_keep_what_was_used(tmp_path: Path) -> None:
-    """The database that rests is one that was not used since the last one rested."""
-
-    class Db:
-        def __init__(self) -> None:
-            self.used, self.is_resting = False, False
-
-        def rest(self) -> bool:
-            files.remove(self)
-            self.is_resting = True
-            return True
-
-    files = OpenFiles(3)
-    dbs = [Db() for _ in range(4)]
-    for db in dbs[:3]:
-        files.add(db)
-    dbs[0].used = True
-    files.add(dbs[3])
-
-    assert [False, True, False, False] == [db.is_resting for db in dbs]
-    assert (3, False) == (len(files), dbs[0].used)
 
 
 def test_errors_are_storage_errors() -> None:

@@ -28,10 +28,11 @@ from outlook_emulator.sandbox.connection_ids import DEFAULT, IdRule, sandbox_of
 from outlook_emulator.sandbox.failures import Failures
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
+from outlook_emulator.slices import Sliced
+from outlook_emulator.store import awake
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
 from outlook_emulator.store.folder import DataFolder, Summary
-from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.opening import IncompatibleFile, create_file
 from outlook_emulator.store.records import Owner
 
@@ -80,7 +81,7 @@ class Sandboxes:
         self._renamed: dict[str, str | None] = {}
         self._names: dict[str, None] = {}
         self._folder = DataFolder(Path(settings.data)) if settings.data else None
-        self._open_files = OpenFiles()
+        self._awake = awake.in_memory() if self._folder is None else awake.in_files()
         self._unsaved = 0
         self._stand_in: Sandbox | None = None
         if self._folder is not None:
@@ -196,6 +197,12 @@ class Sandboxes:
     def opened(self) -> list[Sandbox]:
         """The sandboxes that were needed so far."""
         return list(self._by_name.values())
+
+    def rest_unused(self) -> Sliced[None]:
+        """Let sandboxes in memory rest that were not used since the last call, one in each step."""
+        # An open file costs little until there are many.
+        if self._folder is None:
+            yield from self._awake.rest_unused()
 
     def all(self) -> list[Sandbox]:
         """All sandboxes that can be used; opens those that were not needed so far."""
@@ -379,7 +386,7 @@ class Sandboxes:
             raise NotFound(f"No sandbox '{name[:100]}' exists.")
         try:
             self._check_not_emptied(self._folder, name)
-            db = Database(self._folder.path(name), open_files=self._open_files)
+            db = Database(self._folder.path(name), awake=self._awake)
             try:
                 sandbox = self._of_file(name, db)
             except BaseException:
@@ -460,11 +467,11 @@ class Sandboxes:
 
     def _create(self, name: str, *, unfinished: bool = False) -> Sandbox:
         if self._folder is None:
-            return self._add(Sandbox(name, Database(), self.clock, self.settings))
+            return self._add(Sandbox(name, Database(awake=self._awake), self.clock, self.settings))
         path = self._folder.path(name)
         create_file(path, state.of_new(name, unfinished=unfinished))
         try:
-            sandbox = Sandbox(name, Database(path, open_files=self._open_files), self.clock, self.settings)
+            sandbox = Sandbox(name, Database(path, awake=self._awake), self.clock, self.settings)
         except BaseException:
             self._folder.delete(name)
             raise
@@ -479,7 +486,8 @@ class Sandboxes:
         self._names[sandbox.name] = None
         self._by_name[sandbox.name] = sandbox
         self.refresh(sandbox)
-        sandbox.db.before_rest = partial(self._summarize, sandbox)
+        if self._folder is not None:
+            sandbox.db.before_rest = partial(self._summarize, sandbox)
         return sandbox
 
     def _summarize(self, sandbox: Sandbox) -> Callable[[], None]:
