@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from outlook_emulator.errors import Conflict, NotFound, SandboxUnusable, StorageUnavailable
+from outlook_emulator.errors import Conflict, ConnectionUncertain, NotFound, SandboxUnusable, StorageUnavailable
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.message import Address, Mail
 from outlook_emulator.sandbox.connection_ids import DEFAULT
@@ -119,6 +119,61 @@ def test_one_bad_file_costs_one_sandbox(tmp_path: Path, damage: Any, caplog: pyt
         assert "bad.sqlite" in str(sandboxes.problem_of("bad"))
         assert "The sandbox 'bad' cannot be used" in caplog.text
         assert before == (file.read_bytes() if file.is_file() else None)
+
+
+def test_connections_of_a_bad_file_without_an_index(tmp_path: Path) -> None:
+    """While nobody knows whose connections a bad file holds, an unknown one is refused with the name of the file."""
+    with opened(tmp_path) as sandboxes:
+        create(sandboxes, "bad", "good")
+    garbage(tmp_path / "bad.sqlite")
+    (tmp_path / ".index.json").unlink()
+    with opened(tmp_path) as sandboxes:
+        for id in ("bad", "new"):
+            with pytest.raises(ConnectionUncertain, match=rf"'{id}' may belong to the sandbox 'bad'.*bad\.sqlite"):
+                sandboxes.find(id)
+
+        assert "good" == sandboxes.find("good")[0].name
+        sandboxes.delete("bad")
+        assert DEFAULT == sandboxes.find("new")[0].name
+
+
+@pytest.mark.parametrize("change", ["connect", "import"])
+def test_a_killed_server_leaves_no_index_that_lacks_connections(tmp_path: Path, change: str) -> None:
+    """Connections that came after the index was written are not taken for new ones either."""
+    with opened(tmp_path) as sandboxes:
+        create(sandboxes, "bad", "good")
+    with opened(tmp_path) as sandboxes:
+        if change == "connect":
+            sandboxes.connect(sandboxes.named("bad"), "late", "late@example.com")
+        else:
+            sandboxes.import_file("bad", sandboxes.named("good").export(), "late-")
+        index = (tmp_path / ".index.json").read_bytes()
+    # What a server that was killed at that time would have left.
+    (tmp_path / ".index.json").write_bytes(index)
+    garbage(tmp_path / "bad.sqlite")
+    with opened(tmp_path) as sandboxes:
+        with pytest.raises(ConnectionUncertain, match=r"bad\.sqlite"):
+            sandboxes.find("late")
+        with pytest.raises(SandboxUnusable, match=r"bad\.sqlite"):
+            sandboxes.find("bad")
+
+
+def test_a_file_that_cannot_be_opened_for_now_hides_connections_for_now(tmp_path: Path) -> None:
+    """A connection of a sandbox whose disk was missing at the start is found when the disk is there."""
+    with opened(tmp_path) as sandboxes:
+        create(sandboxes, "bad")
+    disk = tmp_path / "unmounted"
+    kept = (tmp_path / "bad.sqlite").read_bytes()
+    link_to_nowhere(tmp_path / "bad.sqlite")
+    (tmp_path / ".index.json").unlink()
+    with opened(tmp_path) as sandboxes:
+        for _ in range(2):
+            with pytest.raises(ConnectionUncertain, match=r"bad\.sqlite"):
+                sandboxes.find("bad")
+        disk.mkdir()
+        (disk / "bad.sqlite").write_bytes(kept)
+        assert "bad" == sandboxes.find("bad")[0].name
+        assert DEFAULT == sandboxes.find("new")[0].name
 
 
 def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:

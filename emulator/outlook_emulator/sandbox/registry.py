@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from outlook_emulator.clock import Clock, SystemClock
-from outlook_emulator.errors import Conflict, ConnectorError, InvalidRequest, NotFound, SandboxUnusable
+from outlook_emulator.errors import (
+    Conflict,
+    ConnectionUncertain,
+    ConnectorError,
+    InvalidRequest,
+    NotFound,
+    SandboxUnusable,
+)
 from outlook_emulator.mailbox import epochs
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox import state
@@ -90,8 +97,8 @@ class Sandboxes:
     def find(self, connection_id: str) -> tuple[Sandbox, Owner]:
         """The sandbox and the owner of a connection; an unknown connection is created unless the settings refuse it.
 
-        Raises NotFound, SandboxUnusable if the file of its sandbox cannot be used, and the error of a file that cannot
-        be opened now.
+        Raises NotFound, SandboxUnusable if the file of its sandbox cannot be used, ConnectionUncertain if it may be in
+        a file that cannot be used, and the error of a file that cannot be opened now.
         """
         connection = self._by_connection.get(connection_id)
         if connection is not None:
@@ -101,11 +108,28 @@ class Sandboxes:
             # After another try, the sandbox may turn out to be without it.
             if connection_id in self._by_connection:
                 return self._by_connection[connection_id]
+        if not self.id_rule.strict and (opened := self._search_unreadable(connection_id)) is not None:
+            return opened
         if self.settings.unknown_connections == "refuse":
             raise NotFound(f"No connection '{connection_id[:130]}' exists.")
         sandbox = self.named(sandbox_of(connection_id) if self.id_rule.strict else DEFAULT)
         self.connect(sandbox, connection_id, f"{connection_id}@{self.settings.domain}")
         return self._by_connection[connection_id]
+
+    def _search_unreadable(self, connection_id: str) -> tuple[Sandbox, Owner] | None:
+        """Look for a connection in the files that could not be opened, after another try where that is of use.
+
+        Raises ConnectionUncertain if it may be in one that cannot be opened: a new mailbox would look like lost mail.
+        """
+        for name, problem in list(self._closed.problems()):
+            if not problem.hides_connections:
+                continue
+            if problem.is_passing and self.get(name) is not None:
+                if connection_id in self._by_connection:
+                    return self._by_connection[connection_id]
+            else:
+                raise ConnectionUncertain(connection_id, name, problem.text)
+        return None
 
     def connect(
         self, sandbox: Sandbox, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()
@@ -123,6 +147,7 @@ class Sandboxes:
         if self.has_connection(connection_id):
             raise Conflict(f"The connection '{connection_id[:130]}' exists already.")
         self.id_rule.check(sandbox.name, [connection_id])
+        self._forget_summary(sandbox.name)
         # The registry changes after the commit: what is rolled back was never in it.
         with sandbox.db.transaction():
             yield
@@ -197,7 +222,7 @@ class Sandboxes:
             or self._open_for(connection_id)
             or (self._place_of(connection_id), None)
         )
-        sandbox.db.used = True
+        sandbox.db.use()
         return Target(sandbox, owner, sandbox.db.generation)
 
     def _place_of(self, connection_id: str) -> Sandbox:
@@ -217,7 +242,7 @@ class Sandboxes:
         sandbox = self._by_name.get(name)
         if sandbox is None:
             sandbox = self._opened_now(name)
-        sandbox.db.used = True
+        sandbox.db.use()
         return sandbox
 
     def create(self, name: str, *, unfinished: bool = False) -> Sandbox:
@@ -307,6 +332,12 @@ class Sandboxes:
         for id in ids:
             if (holder := self._holder(id)) not in (None, sandbox.name):
                 raise Conflict(f"The connection '{id}' belongs to the sandbox '{holder}'.")
+        self._forget_summary(sandbox.name)
+
+    def _forget_summary(self, name: str) -> None:
+        """Before the connections of a sandbox change, so that the index never names others than its file has."""
+        if self._folder is not None:
+            self._folder.forget(name)
 
     def _holder(self, id: str) -> str | None:
         """The name of the sandbox that has a connection."""
@@ -413,6 +444,8 @@ class Sandboxes:
         for other, id in holders.items():
             assert other is not None
             if recorded != name or self._renamed.get(other) != name:
+                # They were read, and so are known.
+                self._closed.add(name, ids)
                 raise IncompatibleFile(_copy_text(name, other, id))
             # The copy was opened first.
             self._set_aside(other, _copy_text(other, name, id))
@@ -421,11 +454,16 @@ class Sandboxes:
         """Go on without a sandbox."""
         assert self._folder is not None
         sandbox = self._by_name.pop(name, None)
+        before = self._closed.problem_of(name)
+        is_read = bool(self._closed.ids_of(name)) if before is None else not before.hides_connections
+        is_known = sandbox is not None or is_read or self._folder.knows(name)
         ids = self.ids_of(name) or self._folder.last_summary(name).connection_ids
         if sandbox is not None:
             self._forget(sandbox)
             sandbox.close()
-        self._closed.add(name, [id for id in ids if id not in self._by_connection], Problem(problem, is_passing))
+        self._closed.add(
+            name, [id for id in ids if id not in self._by_connection], Problem(problem, is_passing, not is_known)
+        )
 
     def _create(self, name: str, *, unfinished: bool = False) -> Sandbox:
         if self._folder is None:

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
+from time import monotonic
 from types import TracebackType
 from typing import Any
 from weakref import finalize
@@ -29,6 +30,8 @@ _FAST = 1
 """The level of compression. An empty database has mostly zeros, and so takes 7 KB at any level."""
 PIECE = 1024 * 1024
 """From this many bytes on, a value is read and written in pieces."""
+LOOK_EVERY = 1.0
+"""How often a database that is in use looks for its file, in seconds."""
 _LARGE = "large"
 """The key of the sandbox state that says that the database has held a large value."""
 
@@ -62,6 +65,7 @@ class Database:
         self.before_rest: Callable[[], Callable[[], None]] | None = None
         """Called before a file is closed; the result is called afterwards."""
         self._identity: tuple[int, int] | None = None
+        self._looks_at = 0.0
         if image is not None:
             self._bind(opening.load(image))
         else:
@@ -247,6 +251,18 @@ class Database:
         self.closed = True
         self._packed = None
 
+    def use(self) -> None:
+        """Note that a request has come. If the file turns out to be lost, the request's statements raise FileLost."""
+        self.used = True
+        if self.path is None or (now := monotonic()) < self._looks_at:
+            return
+        self._looks_at = now + LOOK_EVERY
+        # Where the folder cannot be read, the statements say so.
+        with suppress(OSError):
+            if self._is_lost():
+                # To open it again raises the error, unless the file has come back.
+                self.rest()
+
     def rest(self) -> bool:
         """Close the file, or pack the content in memory, until the next statement; returns whether that was possible.
 
@@ -276,8 +292,9 @@ class Database:
         note = None
         if self.before_rest is not None:
             # On a damaged file, nothing can be read.
-            with suppress(sqlite3.Error):
-                note = self.before_rest()
+            with suppress(sqlite3.Error, OSError):
+                # Of a file that took the place of this one, nothing is known.
+                note = None if self._is_lost() else self.before_rest()
         self._connection.close()
         if self._awake is not None:
             self._awake.remove(self)
@@ -320,9 +337,12 @@ class Database:
 
     def _check_file(self) -> None:
         """Raise FileLost if the file was deleted or replaced: SQLite would go on writing to a file without a name."""
-        assert self.path is not None
-        if _identity(self.path) != self._identity:
+        if self._is_lost():
+            assert self.path is not None
             raise FileLost(f"the file {self.path.name} was deleted or replaced while the emulator ran")
+
+    def _is_lost(self) -> bool:
+        return self.path is not None and _identity(self.path) != self._identity
 
 
 class Transaction:
