@@ -20,8 +20,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
-RESTORE_KILLS = 6
+KILLS = 8
+RESTORE_KILLS = 3
 OUTSIDER = "outsider@example.org"
 PAGE = 1000
 MAILS = 60
