@@ -14,7 +14,7 @@ from outlook_emulator.store import images, migrations, sql
 from outlook_emulator.store.failures import is_passing
 from outlook_emulator.store.files import OWNER_ONLY, draft_of, write_whole
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Stored in each file; a file of an earlier version is migrated, one of a later version refused."""
 CACHE_KIB = 16 * 1024
 """How much of a file a connection keeps in memory, in KiB."""
@@ -70,11 +70,17 @@ def _tune(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
-def open_memory() -> sqlite3.Connection:
-    """Open an empty database in memory."""
+def open_memory(content: bytes | None = None) -> sqlite3.Connection:
+    """Open a database in memory: an empty one, or one with the serialized content of another."""
     connection = connect(":memory:")
     _tune(connection)
-    _template().backup(connection)
+    if content is None:
+        _template().backup(connection)
+        return connection
+    with closing(sqlite3.connect(":memory:")) as source:
+        source.deserialize(content)
+        # Copied: a database that was deserialized keeps its content in one piece, and read pages twice.
+        source.backup(connection)
     return connection
 
 
