@@ -100,7 +100,7 @@ def test_json_prints_the_response(server: Server, sandbox: Sandbox, alice: Conne
 
 
 def test_export(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
-    """`sandbox export` writes the response to the file unchanged; the file holds secrets, so only its owner reads it."""
+    """`sandbox export` writes the response to the file unchanged; only the owner can read it, as it holds secrets."""
     stub.body = b"SQLite format 3\0\xff"
     file = tmp_path / "t.sqlite"
 

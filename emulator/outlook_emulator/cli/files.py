@@ -34,7 +34,7 @@ def write(file: str, content: bytes, *, is_secret: bool = False) -> None:
             # Flushed here, so that a reader that has gone is noticed in this block.
             sys.stdout.buffer.flush()
         else:
-            with open(os.open(file, _NEW, 0o600 if is_secret else 0o666), "wb") as stream:
+            with os.fdopen(os.open(file, _NEW, 0o600 if is_secret else 0o666), "wb") as stream:
                 stream.write(content)
     # A reader that has gone is no failure. `main` ends quietly.
     except BrokenPipeError:
