@@ -89,7 +89,7 @@ class SandboxClock:
 
     @property
     def state(self) -> ClockState:
-        """The state for `restore`. That of a frozen clock does not depend on the base clock, so exports can be equal."""
+        """The state for `restore`. That of a frozen clock leaves out the base clock, so exports can be equal."""
         return ClockState(self._at) if self._frozen else ClockState(None, self._shift)
 
     def restore(self, state: ClockState) -> None:
