@@ -117,6 +117,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed: apt-get install nginx-light")
 def test_three_servers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Sandboxes stay together, whatever the form of a request; a stop, a start and a drain lose nothing."""
