@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import PIECE, Database
 from outlook_emulator.store.records import (
@@ -34,6 +36,12 @@ def insert_folder(
     """Add a folder and return its key; without a parent it is at the root."""
     values = {"mailbox_id": mailbox_id, "parent_id": parent_id, "name": name, "well_known": well_known}
     return db.insert(sql.INSERT_FOLDER, values)
+
+
+def insert_well_known_folders(db: Database, mailbox_id: int, names: dict[str, str]) -> dict[str, int]:
+    """Add folders at the root with their names by Outlook's fixed names; returns the keys by those."""
+    values = {"mailbox_id": mailbox_id, "folders": orjson.dumps(names).decode()}
+    return dict(db.all(sql.INSERT_WELL_KNOWN_FOLDERS, values))
 
 
 def folder(db: Database, mailbox_id: int, key: int) -> Folder | None:

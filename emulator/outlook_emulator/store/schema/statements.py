@@ -305,11 +305,15 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
         event.c.span_end >= bindparam("since"),
         event.c.span_start < bindparam("until"),
     ),
-    "INVITATIONS": select(list_entry.c.owner_id)
+    # By a span and not by LIKE: SQLite compiles a statement again whenever a parameter of LIKE changes.
+    "INVITATIONS": select(list_entry.c.owner_id, list_entry.c.value)
     .where(
         list_entry.c.member == literal_column("'attendees'"),
         list_entry.c.kind == literal_column("'event'"),
-        or_(list_entry.c.value == bindparam("address"), list_entry.c.value.like(bindparam("tagged"), escape="\\")),
+        or_(
+            list_entry.c.value == bindparam("address"),
+            (list_entry.c.value >= bindparam("since")) & (list_entry.c.value < bindparam("until")),
+        ),
     )
     .order_by(list_entry.c.owner_id),
     "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),
@@ -448,6 +452,9 @@ SEARCH_COLUMNS = (
 # The index is named, since the planner may choose the other index on the state.
 _FROM_WAITING = "FROM callback INDEXED BY callback_url WHERE state = 'pending'"
 RAW_STATEMENTS = {
+    # In one statement, since a mailbox has many of them and a sandbox may have thousands of mailboxes.
+    "INSERT_WELL_KNOWN_FOLDERS": "INSERT INTO folder (mailbox_id, name, well_known)"
+    " SELECT :mailbox_id, value, key FROM json_each(:folders) RETURNING well_known, id",
     "RESERVE_ATTACHMENT": "UPDATE attachment SET content = zeroblob(:size) WHERE id = :id",
     "RESERVE_RAW": "UPDATE content SET raw = zeroblob(:size) WHERE id = :id",
     # Skips from URL to URL in the index of pending callbacks, however many are pending for each.
