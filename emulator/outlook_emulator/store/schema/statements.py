@@ -466,8 +466,6 @@ RAW_STATEMENTS = {
     " SELECT waited.url, callback.due FROM waited"
     f" JOIN callback ON callback.id = (SELECT min(id) {_FROM_WAITING} AND url = waited.url)",
     "MERGE_INDEX": "INSERT INTO message_search (message_search, rank) VALUES ('merge', :pages)",
-    # The table in which SQLite keeps the length of each text has the row ids in order, in few pages.
-    "SEARCH_WINDOW": "SELECT id FROM message_search_docsize WHERE id < :until ORDER BY id DESC LIMIT 1 OFFSET :rows",
     # Two counts in indexes: a sum over the rows would read all of them.
     "FOLDER_COUNTS": "SELECT folder.mailbox_id, folder.id,"
     " (SELECT count(*) FROM message INDEXED BY message_folder WHERE folder_id = folder.id),"
