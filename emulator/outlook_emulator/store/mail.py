@@ -206,7 +206,8 @@ def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Mes
 def newest_messages(db: Database, folder_id: int, facets: Facets, top: int, skip: int) -> Iterator[Message]:
     """The messages of a folder that have the facets, newest first."""
     values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "below": 0, "top": top, "skip": skip}
-    if top > _SHORT_LIST:
+    # What is skipped is only read from an index if the content is not read along with it.
+    if top > _SHORT_LIST and not skip:
         return map(Message._make, db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
     return _kept_or_read(db, db.all(sql.LIST_KEYS[facet_key(*facets)], values))
 
