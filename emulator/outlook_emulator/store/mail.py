@@ -103,6 +103,12 @@ def stored_mail(db: Database, content_id: int) -> StoredMail:
     return StoredMail._make((*values, raw))
 
 
+def body(db: Database, content_id: int) -> str:
+    """The body of a mail as it was sent."""
+    (text,) = db.one(sql.BODY, {"id": content_id})
+    return str(text)
+
+
 def content_flags(db: Database, content_id: int) -> ContentFlags:
     """The properties of a content that each of its copies repeats."""
     return ContentFlags._make(db.one(sql.CONTENT_FLAGS, {"id": content_id}))

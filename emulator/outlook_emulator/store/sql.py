@@ -87,6 +87,7 @@ CONTENT_USERS = "SELECT message.id FROM message WHERE message.content_id = :cont
 DELETE_ATTACHMENTS = "DELETE FROM attachment WHERE attachment.content_id = :content_id"
 DELETE_CONTENT = "DELETE FROM content WHERE content.id = :content_id"
 STORED_MAIL = "SELECT content.id, content.message_id, content.sent, content.subject, content.is_html, content.importance, content.is_encrypted, content.body, content.headers, CASE WHEN (length(content.raw) < :large) THEN content.raw END AS anon_1, length(content.raw) AS length_1 FROM content WHERE content.id = :id"
+BODY = "SELECT content.body FROM content WHERE content.id = :id"
 INSERT_MESSAGE = "INSERT INTO message (mailbox_id, folder_id, content_id, received, is_read, is_flagged, importance, has_attachments, recipients_bcc) VALUES (:mailbox_id, :folder_id, :content_id, :received, :is_read, :is_flagged, :importance, :has_attachments, :recipients_bcc)"
 COPY_MESSAGE = "INSERT INTO message (mailbox_id, folder_id, content_id, received, is_read, is_flagged, importance, has_attachments, last_verb, recipients_bcc) SELECT message.mailbox_id, :to_folder_id AS folder_id, message.content_id, message.received, message.is_read, message.is_flagged, message.importance, message.has_attachments, message.last_verb, message.recipients_bcc FROM message WHERE message.id = :id"
 DELETE_MESSAGE = "DELETE FROM message WHERE message.id = :id"

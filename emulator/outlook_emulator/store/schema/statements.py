@@ -221,6 +221,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "STORED_MAIL": select(
         *(column for column in _columns(StoredMail, content) if column.name != "raw"), *_unless_large(content.c.raw)
     ).where(content.c.id == bindparam("id")),
+    "BODY": select(content.c.body).where(content.c.id == bindparam("id")),
     "INSERT_MESSAGE": _insert(message, "id", "last_verb"),
     "COPY_MESSAGE": insert(message).from_select(
         [c.name for c in message.c if c.name != "id"],
