@@ -195,7 +195,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave at most two cases of a parametrized test in the fast tier, spread over all its cases."""
+    """Put long tests first, and leave at most two cases of a parametrized test in the fast tier, spread over its cases.
+
+    A long test that starts last would keep one worker busy while the others have nothing left to do.
+    """
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
@@ -203,6 +206,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         sample = group[:: -(-len(group) // _FAST_CASES)]
         for item in set(group).difference(sample):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_no_resource_of_another_host(site: Path) -> None:
     """Scripts, styles, fonts and images all come from the site itself."""
     pages = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.html"))
@@ -40,6 +41,7 @@ def test_no_resource_of_another_host(site: Path) -> None:
     assert [] == re.findall(rf"(?:@import|url\()\s*[\"']?{foreign}[^)]*", styles)
 
 
+@pytest.mark.long
 def test_every_operation_is_listed(site: Path) -> None:
     """The operations page lists every operation."""
     page = (site / "operations.html").read_text(encoding="utf-8")

@@ -20,8 +20,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-KILLS = 20
-RESTORE_KILLS = 6
+KILLS = 8
+RESTORE_KILLS = 3
 OUTSIDER = "outsider@example.org"
 PAGE = 1000
 MAILS = 60
@@ -133,6 +133,7 @@ def check(server: Running, data: Path, acknowledged: list[str]) -> None:
     assert len(sent) + len(inbox) == len({mail["Id"] for mail in (*sent, *inbox)})
 
 
+@pytest.mark.long
 def test_killed_in_a_stream_of_sends(tmp_path: Path) -> None:
     """A server that is killed while it accepts mails has every acknowledged mail after the restart."""
     acknowledged: list[str] = []
@@ -144,6 +145,7 @@ def test_killed_in_a_stream_of_sends(tmp_path: Path) -> None:
         check(server, tmp_path, acknowledged)
 
 
+@pytest.mark.long
 def test_killed_in_a_stream_of_restores(tmp_path: Path) -> None:
     """A server that is killed during a restore has the state from before it or the whole snapshot."""
     kept = [f"kept-{number}" for number in range(MAILS)]
@@ -167,6 +169,7 @@ def test_killed_in_a_stream_of_restores(tmp_path: Path) -> None:
         assert len(more) <= 1
 
 
+@pytest.mark.long
 def test_killed_in_a_stream_of_snapshots(tmp_path: Path) -> None:
     """An acknowledged snapshot exists after a kill, and every snapshot that exists can be restored."""
     known: set[str] = set()

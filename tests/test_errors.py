@@ -56,7 +56,9 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "BodyTooLarge": (100,),
     "StartedOver": (),
     "ServerStops": (),
+    "ConnectionUncertain": ("me", "box", "its file is damaged"),
     "SandboxUnusable": ("box", "its file is damaged"),
+    "InvalidHttp": (),
     "TooManyConnections": (),
     "HeadersTooLarge": (1000,),
     "RequestTimeout": (30,),
@@ -161,6 +163,7 @@ def test_only_the_gateway_has_no_code() -> None:
         "TooManyAtOnce",
         "RequestTimeout",
         "HeadersTooLarge",
+        "InvalidHttp",
         "TooManyConnections",
     }
     codeless |= {"GatewayPolicy", "InlineImageTooLarge", "AttachmentWithoutContent"}

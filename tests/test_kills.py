@@ -191,6 +191,7 @@ def run(data: Path, kills: int) -> tuple[list[str], Counter[str]]:
     return problems, sum((worker.counts for worker in workers), Counter())
 
 
+@pytest.mark.long
 def test_killed_in_mixed_writes(tmp_path: Path) -> None:
     """After each kill, every sandbox is whole or absent, and has all that was acknowledged."""
     problems, counts = run(tmp_path, KILLS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -50,11 +51,19 @@ class Emulator:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._arguments = ["--port", str(self.port), "--data", str(folder), "--connection-ids", "sandbox"]
-        self.start()
+        self.launch()
 
     def start(self) -> None:
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start the process, without waiting for the server."""
         command = [sys.executable, "-m", "outlook_emulator", "serve", *self._arguments]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def wait(self) -> None:
+        """Wait until the server is ready."""
         assert self._process.stdout is not None
         assert "ready" in self._process.stdout.readline()
 
@@ -108,6 +117,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed: apt-get install nginx-light")
 def test_three_servers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Sandboxes stay together, whatever the form of a request; a stop, a start and a drain lose nothing."""
@@ -116,6 +126,8 @@ def test_three_servers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         for number in range(3):
             emulators.append(Emulator(tmp_path / f"data-{number}"))
             stack.callback(emulators[-1].stop)
+        for emulator in emulators:
+            emulator.wait()
         with proxied(emulators, tmp_path) as proxy:
             fill(proxy)
             owners = {name: emulator for emulator in emulators for name in emulator.sandboxes()}
@@ -209,9 +221,11 @@ def check_plugin(url: str, folder: Path) -> None:
     """A run of pytest in two processes uses the servers as one, and leaves nothing behind."""
     file = folder / "test_mail.py"
     file.write_text(TEST_FILE)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-p", "outlook_emulator.pytest_plugin"]
     command += ["-n", "2", "--outlook-url", url.rstrip("/"), str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder)
+    # All the other plugins of this environment take most of the time.
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder, env=environment)
     assert "20 passed" in done.stdout, done.stdout + done.stderr
 
 

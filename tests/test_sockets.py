@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import threading
@@ -152,6 +153,7 @@ def test_large_head(served: Running, clients: ExitStack, sent: bytes) -> None:
     assert below.status_code == 200
     assert answer.startswith("HTTP/1.1 431 Request Header Fields Too Large\r\n")
     assert "larger than 65536 bytes" in answer
+    assert "x-content-type-options: nosniff" in answer
 
 
 def test_many_requests_at_once(served: Running, clients: ExitStack) -> None:
@@ -197,11 +199,16 @@ def test_chunks_count_while_they_arrive(clients: ExitStack) -> None:
 
 
 def test_invalid_requests_fill_no_log(served: Running, clients: ExitStack, caplog: pytest.LogCaptureFixture) -> None:
-    """Bytes that are no request are a 400; the log tells of it once a minute."""
+    """Bytes that are no request are a 400 in the gateway's form; the log tells of it once a minute."""
     with caplog.at_level(logging.WARNING):
         answers = [rest(connected(served, clients, b"nonsense\r\n\r\n")) for _ in range(3)]
 
     assert ["HTTP/1.1 400 Bad Request"] * 3 == [answer.partition("\r\n")[0] for answer in answers]
+    head, _, body = answers[0].partition("\r\n\r\n")
+    assert {"x-content-type-options: nosniff", "content-type: application/json; charset=utf-8"} <= {
+        *head.lower().split("\r\n")
+    }
+    assert {"statusCode": 400, "message": "The bytes that were sent are no valid HTTP request."} == json.loads(body)
     assert len(caplog.messages) == 1
 
 

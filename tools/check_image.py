@@ -307,7 +307,10 @@ def _passes(run: Callable[[], str]) -> bool:
 
 
 def with_debian(kept: Path | None, *, only_prepare: bool = False) -> int:
-    """Build and check with an engine made of Debian's packages, if this machine can; or only make the engine."""
+    """Build and check with an engine made of Debian's packages, if this machine can; or leave the check to a later run.
+
+    The later run finds the engine and the layers of the image in the folder that is kept.
+    """
     if missing := DebianDocker.lacks():
         print(f"the image is not checked: this machine lacks {missing}")
         return 0
@@ -320,13 +323,13 @@ def with_debian(kept: Path | None, *, only_prepare: bool = False) -> int:
             print(f"the image is not checked: mmdebstrap failed here: {str(error.stderr)[-1000:]}")
             return 0
         print(f"engine and Python image made in {time.monotonic() - start:.0f} s", flush=True)
-        if only_prepare:
-            return 0
         this = [sys.executable, "-m", "tools.check_image"]
         start = time.monotonic()
         if engine.run([*this, "build", f"--python-image={PYTHON_IMAGE}"], isolated=False, timeout=_BUILD):
             return 1
         print(f"image built in {time.monotonic() - start:.0f} s", flush=True)
+        if only_prepare:
+            return 0
         return engine.run([*this, "check"], isolated=True, timeout=_CHECK)
 
 
@@ -388,7 +391,7 @@ def _pip_secrets(folder: Path) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    help = "only this step; `prepare` makes the engine of --debian in --folder"
+    help = "only this step; `prepare` makes the engine of --debian in --folder, and builds the image"
     parser.add_argument("step", nargs="?", choices=["prepare", "build", "check"], help=help)
     parser.add_argument("--python-image", default="", help="base of the image (default: that of the Dockerfile)")
     parser.add_argument("--debian", action="store_true", help="use an engine made of Debian's packages")

@@ -29,6 +29,7 @@ from outlook_emulator.server.hosts import Hosts
 from outlook_emulator.server.identity.endpoint import identity_routes
 from outlook_emulator.server.journal.middleware import Recorder
 from outlook_emulator.server.limits.middleware import Throttle
+from outlook_emulator.server.rest_upkeep import RestUpkeep
 from outlook_emulator.server.web.entrance import web_routes
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.settings import Settings, listed
@@ -58,11 +59,14 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     origins = origins_of(settings.cors_origins)
     sandboxes = _seeded(settings, clock)
     webhooks = Webhooks(sandboxes)
+    upkeep = RestUpkeep(sandboxes)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         webhooks.wake_all()
+        upkeep.start()
         yield
+        upkeep.close()
         await webhooks.close()
         sandboxes.close()
 

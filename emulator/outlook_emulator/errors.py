@@ -38,6 +38,7 @@ ConnectorError                  400
 ├── MisdirectedRequest          421  MisdirectedRequest
 ├── BodyTooLarge                413  RequestBodyTooLarge
 ├── HeadersTooLarge             431
+├── InvalidHttp                 400
 ├── TooManyRequests             429
 │   ├── CallsExceeded           429
 │   └── TooManyAtOnce           429
@@ -52,6 +53,7 @@ ConnectorError                  400
 ├── ServerStops                 503  ServiceUnavailable
 ├── StorageUnavailable          503  ServiceUnavailable
 │   ├── SandboxUnusable         503  ServiceUnavailable
+│   ├── ConnectionUncertain     503  ServiceUnavailable
 │   └── StorageFull             507  InsufficientStorage
 ├── TooManyConnections          503
 ├── TokenExpired                401
@@ -478,6 +480,17 @@ class HeadersTooLarge(ConnectorError):
         super().__init__(f"The URL and the headers of the request are larger than {limit} bytes.")
 
 
+class InvalidHttp(ConnectorError):
+    """Bytes that are no HTTP request (status of the standard; form and text are inferred)."""
+
+    status = 400
+    code = None
+    form = Form.GATEWAY
+
+    def __init__(self) -> None:
+        super().__init__("The bytes that were sent are no valid HTTP request.")
+
+
 class TooManyConnections(ConnectorError):
     """All connections that the server may hold are in use (form and text are inferred)."""
 
@@ -534,6 +547,16 @@ class SandboxUnusable(StorageUnavailable):
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"the sandbox '{name}' cannot be used, because {problem}")
+
+
+class ConnectionUncertain(StorageUnavailable):
+    """A connection that no sandbox has, but that may be in a file that cannot be read."""
+
+    def __init__(self, id: str, name: str, problem: str) -> None:
+        super().__init__(
+            f"the connection '{id[:130]}' may belong to the sandbox '{name}', whose file cannot be used, because"
+            f" {problem}; delete the sandbox '{name}', or move its file away and restart the emulator"
+        )
 
 
 class ServerStops(ConnectorError):

@@ -16,16 +16,15 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from outlook_emulator import descriptors
-from outlook_emulator.errors import ConnectorError, HeadersTooLarge, RequestTimeout, TooManyConnections
+from outlook_emulator.errors import ConnectorError, HeadersTooLarge, InvalidHttp, RequestTimeout, TooManyConnections
 from outlook_emulator.quiet_log import QuietLog
 from outlook_emulator.server.connector.broken_connection import TRANSPORT
 from outlook_emulator.server.connector.error_responses import error_response
-from outlook_emulator.server.connector.exchange import HEAD_SIZE, IS_LATE
+from outlook_emulator.server.connector.exchange import COMMON, HEAD_SIZE, IS_LATE
 from outlook_emulator.settings import Settings
 
 ACCEPTED_AT_ONCE = 64
 """How many connections the loop accepts before it does anything else; asyncio would take the length of the queue."""
-_INVALID = "Invalid HTTP request received."
 _GOODBYE = 0.05
 """How long an idle client has to answer the end of a TLS connection, in seconds."""
 _LINGER = 0.5
@@ -244,7 +243,8 @@ class Connection(HttpToolsProtocol):
                 return
         self._watch.linger(self)
         response = error_response(error, "", "", "")
-        headers = [(b"content-length", b"%d" % len(response.body)), (b"connection", b"close"), *response.headers]
+        headers = [(b"content-length", b"%d" % len(response.body)), (b"connection", b"close")]
+        headers += [*response.headers, *COMMON]
         content = [STATUS_LINE[response.status], *(b"%b: %b\r\n" % header for header in headers)]
         self.transport.write(b"".join((*content, b"\r\n", response.body)))
         # A socket that is closed while bytes arrive is reset, and the client may lose the response.
@@ -300,8 +300,8 @@ class Connection(HttpToolsProtocol):
             if isinstance(error.__context__, _HeadTooLarge):
                 self._refuse(HeadersTooLarge(self._watch.bounds.head))
             else:
-                self._watch.tell(_INVALID)
-                self.send_400_response(_INVALID)
+                self._watch.tell("A client sent bytes that are no valid HTTP request.")
+                self._refuse(InvalidHttp())
             return
         if self._head > self._watch.bounds.head and (self.is_idle or self._in_head or self.cycle.more_body):
             self._refuse(HeadersTooLarge(self._watch.bounds.head))

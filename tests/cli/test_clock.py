@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.cli.commands import failure, run
+from tests.cli.commands import failure, run_here
 from tests.conftest import Sandbox
 
 pytestmark = pytest.mark.slow
@@ -19,12 +19,12 @@ def test_clock(url: str) -> None:
     """`clock` shows, freezes, moves and releases a sandbox's clock, and reports an invalid move in one line."""
     httpx.post(f"{url}/_emulator/api/sandboxes", json={"name": "timed"}).raise_for_status()
     orders = [["freeze"], ["set", "2090-03-01T09:00Z"], ["advance", "1h30m"], [], ["follow"]]
-    done = [run("clock", *order, "--sandbox", "timed", "--url", url, "--json") for order in orders]
+    done = [run_here("clock", *order, "--sandbox", "timed", "--url", url, "--json") for order in orders]
     facts = [json.loads(result.stdout) for result in done]
 
     assert ["frozen", "frozen", "frozen", "frozen", "shifted"] == [fact["mode"] for fact in facts]
     assert ["2090-03-01T09:00:00+00:00", *["2090-03-01T10:30:00+00:00"] * 2] == [fact["now"] for fact in facts[1:4]]
-    late = run("clock", "set", "2001-01-01", "--sandbox", "timed", "--url", url)
+    late = run_here("clock", "set", "2001-01-01", "--sandbox", "timed", "--url", url)
     assert failure(late).startswith("The clock was not moved: a clock cannot go backwards")
 
 

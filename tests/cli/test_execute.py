@@ -59,19 +59,24 @@ def is_gone(url: str) -> bool:
     return False
 
 
-def test_command_reaches_the_emulator() -> None:
-    """The command reaches an emulator at the URL in its environment, and `exec` prints nothing itself."""
-    done = execute(HEALTH)
+def test_command() -> None:
+    """The command has the arguments after the first `--`, its streams, the credential and an emulator while it runs."""
+    code = f"""
+import os, sys
+{URL}
+{HEALTH}
+print(os.environ["OUTLOOK_EMULATOR_AUTHORIZATION"], sys.argv[1:])
+print(sys.stdin.read().upper())
+print("oh", file=sys.stderr)
+"""
+    words = [sys.executable, "-c", code, "--port", "--", "x"]
+    whole = command("exec", "--authorization", "sesame", "--", *words)
+    done = subprocess.run(whole, env=CLEAN, input="hello", capture_output=True, text=True, timeout=60)
+    url, *lines = done.stdout.splitlines()
 
-    assert (0, "0\n", "") == (done.returncode, done.stdout, done.stderr)
-
-
-def test_emulator_stops_with_the_command() -> None:
-    """The emulator stops when the command exits."""
-    done = execute(URL)
-
-    assert 0 == done.returncode
-    assert is_gone(done.stdout.strip())
+    assert (0, "oh\n") == (done.returncode, done.stderr)
+    assert ["0", "sesame ['--port', '--', 'x']", "HELLO"] == lines
+    assert is_gone(url)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +84,6 @@ def test_emulator_stops_with_the_command() -> None:
     [
         ("raise SystemExit(7)", 7),
         ("import os; os.kill(os.getpid(), 9)", 137),
-        ("import os; os.kill(os.getpid(), 15)", 143),
     ],
 )
 def test_exit_code(code: str, expected: int) -> None:
@@ -100,23 +104,6 @@ def test_command_that_cannot_be_run(tmp_path: Path) -> None:
     assert (126, f"outlook-emulator: {text} cannot be run: Exec format error\n") == (strange.returncode, strange.stderr)
 
 
-def test_standard_streams() -> None:
-    """Standard input reaches the command, and the command's standard error is passed through."""
-    code = "import sys; print(sys.stdin.read().upper()); print('oh', file=sys.stderr)"
-    whole = command("exec", "--", sys.executable, "-c", code)
-    done = subprocess.run(whole, env=CLEAN, input="hello", capture_output=True, text=True, timeout=60)
-
-    assert (0, "HELLO\n", "oh\n") == (done.returncode, done.stdout, done.stderr)
-
-
-def test_arguments_after_the_dashes() -> None:
-    """All arguments after the first `--` belong to the command, including a second `--`."""
-    done = execute("import sys; print(sys.argv[1:])")
-    more = run("exec", "--", sys.executable, "-c", "import sys; print(sys.argv[1:])", "--port", "--", "x")
-
-    assert ["[]\n", "['--port', '--', 'x']\n"] == [done.stdout, more.stdout]
-
-
 def test_settings() -> None:
     """Options of `serve` come before `--`; environment variables also set them, except for the port."""
     code = (
@@ -131,32 +118,19 @@ def test_settings() -> None:
     assert ("200 404\n", "") == (done.stdout, done.stderr)
 
 
-def test_authorization() -> None:
-    """The command finds the required credential in the environment variable of the setting."""
-    done = execute("import os; print(os.environ['OUTLOOK_EMULATOR_AUTHORIZATION'])", "--authorization", "sesame")
-
-    assert ("sesame\n", "") == (done.stdout, done.stderr)
-
-
 def test_tls_and_token() -> None:
-    """With TLS and a token, the command finds the certificate file and the token in its environment."""
+    """With TLS and a token, the command finds a file of certificates, which lasts as long as it, and the token."""
     code = (
-        "from outlook_emulator.client import fetch, server_url\n"
+        "import os\nfrom outlook_emulator.client import fetch, server_url\n"
         "print(server_url().partition(':')[0], *(fetch('GET', server_url() + '/_emulator/api/sandboxes', token=t)[0]\n"
-        "for t in (None, '')))"
+        "for t in (None, '')))\n"
+        "print(os.environ['SSL_CERT_FILE'], os.path.exists(os.environ['SSL_CERT_FILE']))"
     )
     done = execute(code, "--tls", "--admin-token", "secret")
+    answers, certificate = done.stdout.splitlines()
+    file, existed = certificate.split()
 
-    assert ("https 200 401\n", "") == (done.stdout, done.stderr)
-
-
-def test_certificates_of_the_command(tmp_path: Path) -> None:
-    """With TLS, the command's file of certificates lasts as long as the command."""
-    done = execute(
-        "import os; print(os.environ['SSL_CERT_FILE'], os.path.exists(os.environ['SSL_CERT_FILE']))", "--tls"
-    )
-    file, existed = done.stdout.split()
-
+    assert ("https 200 401", "") == (answers, done.stderr)
     assert ("True", False) == (existed, Path(file).exists())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.commands import failure, run
+from tests.cli.commands import failure, run, run_here
 
 pytestmark = pytest.mark.slow
 
@@ -31,20 +31,20 @@ def test_no_response(closed_port: int, arguments: list[str]) -> None:
     """Without a server, a command exits with 1 and names the URL."""
     asked = f"http://127.0.0.1:{closed_port}"
 
-    assert failure(run(*arguments, "--url", asked)).startswith(f"no response from {asked}: ")
+    assert failure(run_here(*arguments, "--url", asked)).startswith(f"no response from {asked}: ")
 
 
 def test_response_is_not_http(babbler: str) -> None:
     """A server that does not speak HTTP gives an error and no traceback."""
-    assert failure(run("health", "--url", babbler)).startswith(f"no response from {babbler}: ")
+    assert failure(run_here("health", "--url", babbler)).startswith(f"no response from {babbler}: ")
 
 
 @pytest.mark.parametrize("asked", ["localhost", "http://", "http://a b", "nothing://x", "http://[::"])
 def test_invalid_url(asked: str) -> None:
     """An invalid URL exits with 1 and one line."""
-    assert failure(run("health", "--url", asked)).startswith(f"no response from {asked}: ")
+    assert failure(run_here("health", "--url", asked)).startswith(f"no response from {asked}: ")
 
 
 def test_health_of_another_server(url: str) -> None:
     """A server without the health check is not healthy."""
-    assert f"{url}/elsewhere responded with status 404" == failure(run("health", "--url", f"{url}/elsewhere"))
+    assert f"{url}/elsewhere responded with status 404" == failure(run_here("health", "--url", f"{url}/elsewhere"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.commands import failure, run, run_with_input
+from tests.cli.commands import failure, run_here, run_with_input
 from tests.paths import FIXTURES
 
 pytestmark = pytest.mark.slow
@@ -20,8 +20,10 @@ def test_import_and_export(url: str, file: str, items: str) -> None:
     format = file[-3:]
     httpx.get(f"{url}/apim/outlook/filed/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
     path = str(FIXTURES / file)
-    output, brought = (run("import", path, "--connection", "filed", "--url", url, *more) for more in ([], ["--json"]))
-    carried = run("export", format, "--connection", "filed", "--url", url)
+    output, brought = (
+        run_here("import", path, "--connection", "filed", "--url", url, *more) for more in ([], ["--json"])
+    )
+    carried = run_here("export", format, "--connection", "filed", "--url", url)
 
     assert (0, 0, 0) == (output.returncode, brought.returncode, carried.returncode)
     assert f"imported {items} from {path}\n" == output.stdout
@@ -45,12 +47,12 @@ def test_invalid_import(url: str, tmp_path: Path) -> None:
         (["none.ics", "--connection", "x"], "cannot read none.ics: No such file or directory"),
         ([str(broken), "--connection", "nobody-yet"], "No connection 'nobody-yet' exists in this sandbox."),
     ):
-        assert failure(run("import", *arguments, "--url", url)) == expected
+        assert failure(run_here("import", *arguments, "--url", url)) == expected
 
 
 def test_invalid_export(url: str) -> None:
     """An export from an unknown connection gives one line of error."""
-    done = run("export", "ics", "--connection", "nobody-yet", "--url", url)
+    done = run_here("export", "ics", "--connection", "nobody-yet", "--url", url)
 
     assert failure(done) == "No connection 'nobody-yet' exists in this sandbox."
 
@@ -58,7 +60,7 @@ def test_invalid_export(url: str) -> None:
 def test_error_names_the_folder(url: str) -> None:
     """The line of error says which folder is unknown, which only `originalMessage` of the response does."""
     httpx.get(f"{url}/apim/outlook/filed/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
-    done = run("export", "ics", "--connection", "filed", "--folder", "Nowhere", "--url", url)
+    done = run_here("export", "ics", "--connection", "filed", "--folder", "Nowhere", "--url", url)
 
     assert failure(done) == "The specified folder could not be found in the store. ('Nowhere')"
 
@@ -73,7 +75,7 @@ def test_import_prints_what_it_leaves_out(url: str, tmp_path: Path, more: list[s
     file = tmp_path / "odd.vcf"
     file.write_text(ODD_BOOK)
     httpx.get(f"{url}/apim/outlook/odd/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
-    done = run("import", str(file), "--connection", "odd", "--url", url, *more)
+    done = run_here("import", str(file), "--connection", "odd", "--url", url, *more)
 
     assert (done.returncode, done.stderr) == (0, LEFT_OUT)
     if more:
@@ -87,13 +89,13 @@ def test_strict_import(url: str, tmp_path: Path) -> None:
     file = tmp_path / "odd.vcf"
     file.write_text(ODD_BOOK)
     httpx.get(f"{url}/apim/outlook/strict/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
-    done = run("import", str(file), "--strict", "--connection", "strict", "--url", url)
+    done = run_here("import", str(file), "--strict", "--connection", "strict", "--url", url)
 
     assert (done.returncode, done.stdout) == (1, "")
     first, rest = done.stderr.split("\n", 1)
     assert first.startswith("outlook-emulator: Nothing was imported, since a part would be left out.")
     assert rest == LEFT_OUT
-    assert "Ann" not in run("contacts", "--connection", "strict", "--url", url).stdout
+    assert "Ann" not in run_here("contacts", "--connection", "strict", "--url", url).stdout
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_strict_import(url: str, tmp_path: Path) -> None:
 def test_import_of_standard_input(url: str, content: bytes, more: list[str], expected: str) -> None:
     """`-` reads standard input; its content tells the format."""
     httpx.get(f"{url}/apim/outlook/piped/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
-    done = run_with_input(content, "import", "-", "--connection", "piped", "--url", url, *more)
+    done = run_here("import", "-", "--connection", "piped", "--url", url, *more, content=content)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
 
@@ -126,7 +128,7 @@ def test_delivery_prints_what_it_leaves_out(url: str, more: list[str]) -> None:
     """A mail with an odd line in its headers is delivered without it, or refused with --strict."""
     httpx.get(f"{url}/apim/outlook/mailed/testconnection", headers={"Authorization": "Key k"}).raise_for_status()
     mail = b"From: bob@example.org\nodd line\nSubject: Hi\n\nHello"
-    done = run_with_input(mail, "mail", "deliver", "-", "--connection", "mailed", "--url", url, *more)
+    done = run_here("mail", "deliver", "-", "--connection", "mailed", "--url", url, *more, content=mail)
 
     expected = "left out header line 'odd line', line 2: It is not of the form 'Name: value'."
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1 if more else 0, expected)
@@ -140,7 +142,7 @@ def test_seeding_prints_what_it_leaves_out(url: str, tmp_path: Path, more: list[
     (folder / "contacts").mkdir(parents=True)
     (folder / "mailbox.toml").write_text(f'address = "odd{len(more)}@example.com"\ndisplay_name = "Odd"\n')
     (folder / "contacts" / "a.vcf").write_text("nonsense")
-    done = run("seed", str(folder), "--url", url, *more)
+    done = run_here("seed", str(folder), "--url", url, *more)
 
     expected = "left out contacts/a.vcf: The content is not a vCard: it has no BEGIN:VCARD."
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1 if more else 0, expected)

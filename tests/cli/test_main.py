@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
 
 import pytest
 
-from outlook_emulator.cli import main
+from outlook_emulator.cli import main, parser
 from outlook_emulator.settings import options
 from tests.cli.commands import CLEAN, run
 
@@ -61,6 +62,27 @@ def test_usage_errors() -> None:
 
         assert (2, "") == (done.returncode, done.stdout)
         assert "usage: outlook-emulator" in done.stderr
+
+
+def test_parser_of_one_command() -> None:
+    """The parser that is made for one command says the same of it as the parser of all commands, and knows no other."""
+    commands = subparsers(parser())
+    for name, command in commands.items():
+        (alone,) = subparsers(parser(name)).values()
+
+        assert helps(command) == helps(alone)
+    assert commands.keys() == subparsers(parser("dance")).keys()
+
+
+def subparsers(command: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers of the commands below a command, by name."""
+    groups = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
+    return {name: below for group in groups for name, below in group.choices.items()}
+
+
+def helps(command: argparse.ArgumentParser) -> list[str]:
+    """The help of a command, and of each of its actions."""
+    return [command.format_help(), *(below.format_help() for below in subparsers(command).values())]
 
 
 def imported(*arguments: str) -> set[str]:

@@ -208,7 +208,7 @@ class TestSeveralServers:
     def test_no_or_several_servers(
         self, server: Server, configured: Callable[..., Sandbox], closed_port: int, say: Any
     ) -> None:
-        """A sandbox that is nowhere or on several, a new one, and a server that is gone are errors."""
+        """A sandbox that is nowhere or on several, and a new one, are errors, also while a server is gone."""
         urls = ("--url", server.url, "--url", configured().server.url)
         gone = ("--url", server.url, "--url", f"http://127.0.0.1:{closed_port}")
         errors = [
@@ -216,9 +216,21 @@ class TestSeveralServers:
             (("show", "default", *urls), f"the sandbox 'default' is on {urls[1]} and {urls[3]}"),
             (("create", "new", *urls), "a new sandbox needs a single --url"),
             (("show", "nowhere", *gone), f"no response from {gone[3]}"),
-            (("list", *gone), f"no response from {gone[3]}"),
+            (("show", "nowhere", *gone), "the sandbox 'nowhere' is on none of them, as far as the others respond"),
+            (("show", "default", *gone), f"the sandbox 'default' is on {gone[1]}, as far as the others respond"),
         ]
 
         for words, expected in errors:
             status, _, error = say("sandbox", *words)
             assert (1, True) == (status, expected in error), error
+
+    def test_a_server_that_is_gone(self, server: Server, sandbox: Sandbox, closed_port: int, say: Any) -> None:
+        """The others are listed, and the sandbox on one of them is shown; standard error names the one that is gone."""
+        urls = ("--url", f"http://127.0.0.1:{closed_port}", "--url", server.url)
+        listed, shown = say("sandbox", "list", *urls), say("sandbox", "show", sandbox.name, *urls)
+
+        assert (1, True) == (listed[0], f"{sandbox.name} " in listed[1]), listed
+        assert (0, True) == (shown[0], f"sandbox {sandbox.name} " in shown[1]), shown
+        for _, _, error in (listed, shown):
+            (line,) = error.splitlines()
+            assert f"no response from {urls[1]}" in line

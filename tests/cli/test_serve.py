@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -16,9 +18,28 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.commands import CLEAN, READY, command, failure, run, serving
+from outlook_emulator import descriptors
+from outlook_emulator import serving as serving_module
+from tests.cli.commands import CLEAN, READY, command, failure, run, run_here, serving
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs `serve` in this process, with variables in the keywords, up to the error that it must give; returns that."""
+
+    def run_serve(*arguments: str, **environment: str) -> str:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return failure(run_here("serve", *arguments))
+
+    # What a server changes in its process, and must not change in this one.
+    monkeypatch.setattr(logging, "basicConfig", lambda **options: None)
+    monkeypatch.setattr(descriptors, "raise_limit", lambda: None)
+    # A server that starts after all fails the test, and does not run for ever.
+    monkeypatch.setattr(serving_module, "config_of", None)
+    return run_serve
 
 
 def test_ready_line() -> None:
@@ -188,17 +209,19 @@ def test_flag_overrides_the_environment(tmp_path: Path) -> None:
         ([], {"OUTLOOK_EMULATOR_ADMIN_TOKEN": "secret\n"}, "the admin token must have only letters, digits and"),
     ],
 )
-def test_invalid_setting(arguments: list[str], environment: dict[str, str], expected: str) -> None:
+def test_invalid_setting(
+    refused: Callable[..., str], arguments: list[str], environment: dict[str, str], expected: str
+) -> None:
     """An invalid setting exits with 1 and one line that names the setting."""
     port = [] if "--port" in arguments or "OUTLOOK_EMULATOR_PORT" in environment else ["--port", "0"]
 
-    assert expected in failure(run("serve", *port, *arguments, **environment))
+    assert expected in refused(*port, *arguments, **environment)
 
 
 @pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "0.0.0.0"), ("::", "::"), ("", "0.0.0.0")])
-def test_public_address_requires_an_admin_token(host: str, shown: str) -> None:
+def test_public_address_requires_an_admin_token(refused: Callable[..., str], host: str, shown: str) -> None:
     """Without an admin token, the server does not listen on addresses that other machines can reach."""
-    assert failure(run("serve", "--port", "0", "--host", host)) == (
+    assert refused("--port", "0", "--host", host) == (
         f"listening on {shown} opens the admin API to other machines:"
         " set --admin-token (or OUTLOOK_EMULATOR_ADMIN_TOKEN) to a secret, or listen on 127.0.0.1"
     )
@@ -275,12 +298,12 @@ def test_port_in_use(closed_port: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "below"])
-def test_invalid_data_folder(tmp_path: Path, kind: str) -> None:
+def test_invalid_data_folder(refused: Callable[..., str], tmp_path: Path, kind: str) -> None:
     """A data folder that is not a folder exits with 1 and a line that names it."""
     data = tmp_path / "data"
     data.write_text("I was here first")
     folder = data / "deeper" if kind == "below" else data
-    text = failure(run("serve", "--port", "0", "--data", str(folder)))
+    text = refused("--port", "0", "--data", str(folder))
 
     assert str(folder) in text
     assert "Errno" not in text

@@ -302,6 +302,7 @@ def test_counts() -> None:
     } == counts
 
 
+@pytest.mark.long
 def test_whole_suite_against_the_emulator(tmp_path: Path) -> None:
     """The emulator meets its specification, and every operation is exercised with a success and a refusal."""
     file = tmp_path / "run.json"

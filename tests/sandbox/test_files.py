@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from outlook_emulator.errors import Conflict, NotFound, SandboxUnusable, StorageUnavailable
+from outlook_emulator.errors import Conflict, ConnectionUncertain, NotFound, SandboxUnusable, StorageUnavailable
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.message import Address, Mail
 from outlook_emulator.sandbox.connection_ids import DEFAULT
@@ -22,7 +22,6 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import mail
 from outlook_emulator.store.failures import FileLost
-from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.opening import SCHEMA_VERSION
 from outlook_emulator.store.records import Facets
 
@@ -33,7 +32,7 @@ OLD = Path(__file__).parents[1] / "store" / "old" / "v4.sqlite.gz"
 def opened(folder: Path, most: int = 100) -> Iterator[Sandboxes]:
     """The sandboxes in a folder, of which so many may have open files."""
     with closing(Sandboxes(Settings(data=str(folder)))) as sandboxes:
-        sandboxes._open_files._most = most
+        sandboxes._awake._most = most
         yield sandboxes
 
 
@@ -120,6 +119,61 @@ def test_one_bad_file_costs_one_sandbox(tmp_path: Path, damage: Any, caplog: pyt
         assert "bad.sqlite" in str(sandboxes.problem_of("bad"))
         assert "The sandbox 'bad' cannot be used" in caplog.text
         assert before == (file.read_bytes() if file.is_file() else None)
+
+
+def test_connections_of_a_bad_file_without_an_index(tmp_path: Path) -> None:
+    """While nobody knows whose connections a bad file holds, an unknown one is refused with the name of the file."""
+    with opened(tmp_path) as sandboxes:
+        create(sandboxes, "bad", "good")
+    garbage(tmp_path / "bad.sqlite")
+    (tmp_path / ".index.json").unlink()
+    with opened(tmp_path) as sandboxes:
+        for id in ("bad", "new"):
+            with pytest.raises(ConnectionUncertain, match=rf"'{id}' may belong to the sandbox 'bad'.*bad\.sqlite"):
+                sandboxes.find(id)
+
+        assert "good" == sandboxes.find("good")[0].name
+        sandboxes.delete("bad")
+        assert DEFAULT == sandboxes.find("new")[0].name
+
+
+@pytest.mark.parametrize("change", ["connect", "import"])
+def test_a_killed_server_leaves_no_index_that_lacks_connections(tmp_path: Path, change: str) -> None:
+    """Connections that came after the index was written are not taken for new ones either."""
+    with opened(tmp_path) as sandboxes:
+        create(sandboxes, "bad", "good")
+    with opened(tmp_path) as sandboxes:
+        if change == "connect":
+            sandboxes.connect(sandboxes.named("bad"), "late", "late@example.com")
+        else:
+            sandboxes.import_file("bad", sandboxes.named("good").export(), "late-")
+        index = (tmp_path / ".index.json").read_bytes()
+    # What a server that was killed at that time would have left.
+    (tmp_path / ".index.json").write_bytes(index)
+    garbage(tmp_path / "bad.sqlite")
+    with opened(tmp_path) as sandboxes:
+        with pytest.raises(ConnectionUncertain, match=r"bad\.sqlite"):
+            sandboxes.find("late")
+        with pytest.raises(SandboxUnusable, match=r"bad\.sqlite"):
+            sandboxes.find("bad")
+
+
+def test_a_file_that_cannot_be_opened_for_now_hides_connections_for_now(tmp_path: Path) -> None:
+    """A connection of a sandbox whose disk was missing at the start is found when the disk is there."""
+    with opened(tmp_path) as sandboxes:
+        create(sandboxes, "bad")
+    disk = tmp_path / "unmounted"
+    kept = (tmp_path / "bad.sqlite").read_bytes()
+    link_to_nowhere(tmp_path / "bad.sqlite")
+    (tmp_path / ".index.json").unlink()
+    with opened(tmp_path) as sandboxes:
+        for _ in range(2):
+            with pytest.raises(ConnectionUncertain, match=r"bad\.sqlite"):
+                sandboxes.find("bad")
+        disk.mkdir()
+        (disk / "bad.sqlite").write_bytes(kept)
+        assert "bad" == sandboxes.find("bad")[0].name
+        assert DEFAULT == sandboxes.find("new")[0].name
 
 
 def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
@@ -254,7 +308,7 @@ def test_files_rest_and_wake(tmp_path: Path) -> None:
                 delivery.deliver(
                     sandbox.mailbox(owner), Mail(sender=Address("eve@example.org"), subject=name, body="Hello")
                 )
-            assert len(sandboxes._open_files) <= 4
+            assert len(sandboxes._awake) <= 4
         writes = [sandboxes.named(name).db.writes for name in names]
         assert all(writes)
         assert writes == [sandboxes.named(name).db.writes for name in names]
@@ -357,29 +411,6 @@ def test_files_are_for_their_owner(tmp_path: Path) -> None:
     assert 0o700 == folder.stat().st_mode & 0o777 == modes.pop(Path("box.snapshots"))
     assert {Path("box.sqlite"), Path("box.sqlite-wal"), Path(".index.json")} < modes.keys()
     assert {0o600} == set(modes.values())
-
-
-def test_open_files_keep_what_was_used(tmp_path: Path) -> None:
-    """The database that rests is one that was not used since the last one rested."""
-
-    class Db:
-        def __init__(self) -> None:
-            self.used, self.is_resting = False, False
-
-        def rest(self) -> bool:
-            files.remove(self)
-            self.is_resting = True
-            return True
-
-    files = OpenFiles(3)
-    dbs = [Db() for _ in range(4)]
-    for db in dbs[:3]:
-        files.add(db)
-    dbs[0].used = True
-    files.add(dbs[3])
-
-    assert [False, True, False, False] == [db.is_resting for db in dbs]
-    assert (3, False) == (len(files), dbs[0].used)
 
 
 def test_errors_are_storage_errors() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
+from outlook_emulator.store import database
 from tests.cli.commands import run
 
 OLD = Path(__file__).parents[1] / "store" / "old"
@@ -114,16 +116,31 @@ def test_damaged_callbacks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
     assert "The callbacks of the sandbox 'bad' cannot be read" in caplog.text
 
 
-def test_deleted_file_is_named(folder: Path) -> None:
-    """Requests that write to a sandbox whose file was deleted meanwhile get 503 with the name of the file."""
+@pytest.mark.parametrize("way", ["deleted", "replaced"])
+def test_a_lost_file_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Requests to a sandbox whose file was deleted or replaced meanwhile get 503 with its name, until it is back."""
+    monkeypatch.setattr(database, "LOOK_EVERY", 0)
+    file, kept = folder / "good.sqlite", folder / "good.kept"
+    order = {"To": "good-1@outlook.com", "Subject": "Hello", "Body": "x"}
     with served(folder) as http:
-        http.get("/apim/outlook/good-1/v2/Mail").raise_for_status()
-        (folder / "good.sqlite").unlink()
-        order = {"To": "good-1@outlook.com", "Subject": "Hello", "Body": "x"}
-        answer = http.post("/apim/outlook/good-1/v2/Mail", json=order)
+        http.post("/apim/outlook/good-1/v2/Mail", json=order).raise_for_status()
+        file.rename(kept)
+        if way == "replaced":
+            shutil.copy(kept, file)
+        answers = [
+            http.get("/apim/outlook/good-1/v2/Mail"),
+            http.post("/apim/outlook/good-1/v2/Mail", json=order),
+            http.get(f"{API}/good/connections"),
+            http.get(f"{API}/good/export"),
+        ]
+        other = http.get("/apim/outlook/anybody/v2/Mail")
+        kept.rename(file)
+        back = http.get("/apim/outlook/good-1/v2/Mail")
 
-    assert 503 == answer.status_code
-    assert "good.sqlite was deleted or replaced" in answer.json()["message"]
+    assert [503] * 4 == [answer.status_code for answer in answers]
+    assert all("good.sqlite was deleted or replaced" in answer.json()["message"] for answer in answers)
+    assert 200 == other.status_code
+    assert ["Hello"] == [mail["Subject"] for mail in back.json()["value"]]
 
 
 @pytest.mark.parametrize("version", [3, 4])

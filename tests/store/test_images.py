@@ -282,7 +282,7 @@ BROKEN = [
     ("INSERT INTO mailbox VALUES (1, 'a', 'b', 'inbox', 2, 3)", "its table 'mailbox' has a value of the wrong kind"),
     (PUSH.format("x", 0), "its table 'push' has a value that cannot be read"),
     (PUSH.format("[1]", 0), "its table 'push' has a value that cannot be read"),
-    (PUSH.format("{}", 2**62), "its table 'push' has a time out of range"),
+    (PUSH.format("{}", 2**62), "its table 'push' has a value out of range in 'created'"),
     (f"{INDEX_ROW}; DELETE FROM message_search_data WHERE id > 10", "it is damaged"),
     (f"{INDEX_ROW}; UPDATE message_search_content SET c1 = 'loom'", "it is damaged"),
     (f"{INDEX_ROW}; UPDATE message_search_data SET block = x'ff'", "it is damaged"),

@@ -35,6 +35,24 @@ class Parser(argparse.ArgumentParser):
             self._is_intermixed = False
 
 
+class OneCommand:
+    """Stands for the subparsers of the command line: adds the parser of one command, and leaves out all others."""
+
+    def __init__(self, commands: Any, name: str) -> None:
+        self._commands = commands
+        self._name = name
+
+    def add_parser(self, name: str, **options: Any) -> Any:
+        return self._commands.add_parser(name, **options) if name == self._name else _LeftOut()
+
+
+class _LeftOut:
+    """Stands for the parser of a command that is left out: each of its methods does nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments, **options: self
+
+
 def add_group(commands: Any, name: str, help: str) -> Any:
     """Add a command that has actions; `add_command` adds each of them to the result."""
     return commands.add_parser(name, help=help, description=help).add_subparsers(

@@ -56,18 +56,22 @@ def _server_of(arguments: argparse.Namespace, method: str, sandbox: str, path: s
     """The URL of the emulator that has a sandbox, by its path. Raises SystemExit."""
     if method == "PUT" and path == sandbox:
         raise SystemExit(output.fail("a new sandbox needs a single --url, that of its server or of a proxy"))
-    owners = []
+    name = sandbox.rpartition("/")[2]
+    owners, silent = [], []
     for url in servers(arguments):
         status, content = send(at(arguments, url), "GET", sandbox)
         if status == 200:
             owners.append(url)
         elif status != 404:
-            raise SystemExit(output.print_error(at(arguments, url), (status, content)))
-    name = sandbox.rpartition("/")[2]
-    if len(owners) != 1:
-        problem = f"the sandbox '{name}' is on {' and '.join(owners) or 'none of them'}"
-        raise SystemExit(output.fail(f"{problem}; select one emulator with --url"))
-    return owners[0]
+            output.print_error(at(arguments, url), (status, content))
+            silent.append(url)
+    # Every server has a default sandbox, also one that does not respond.
+    if len(owners) == 1 and not (silent and name == "default"):
+        return owners[0]
+    problem = f"the sandbox '{name}' is on {' and '.join(owners) or 'none of them'}"
+    if silent:
+        problem += f", as far as {'they respond' if len(silent) > 1 else 'the others respond'}"
+    raise SystemExit(output.fail(f"{problem}; select one emulator with --url"))
 
 
 def sandbox_path(arguments: argparse.Namespace, *parts: str) -> str:

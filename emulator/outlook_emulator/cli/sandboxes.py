@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
     show.add_argument("sandbox", nargs="?", default="default", metavar="name", help="its name (default: default)")
     delete = parsers.add_command(actions, "delete", "delete a sandbox and its mailboxes", delete_sandbox, sandbox=False)
     delete.add_argument("sandbox", metavar="name", help="its name")
-    export = parsers.add_command(actions, "export", "write a sandbox to a file", export_sandbox)
+    export = parsers.add_command(actions, "export", f"write a sandbox to a file; {HOLDS}", export_sandbox)
     export.add_argument("file", help="the file to write, - for standard output")
     replace = parsers.add_command(actions, "import", "replace a sandbox by the content of a file", import_sandbox)
     replace.add_argument("file", help="a file that export wrote, - for standard input")
@@ -68,27 +68,26 @@ def list_sandboxes(arguments: argparse.Namespace) -> int:
     return output.print_response(arguments, response, _listed)
 
 
-def _listed(sandboxes: Any) -> Iterator[str]:
+def _listed(sandboxes: Any, more: Mapping[str, Any] = {}) -> Iterator[str]:
     rows = sandboxes["value"]
-    columns = _COLUMNS | ({"PROBLEM": "problem"} if any("problem" in row for row in rows) else {})
+    columns = {**_COLUMNS, **more, **({"PROBLEM": "problem"} if any("problem" in row for row in rows) else {})}
     return output.table(rows, columns)
 
 
 def _list_of(arguments: argparse.Namespace, servers: Sequence[str]) -> int:
-    """Print the sandboxes of several servers, each with its server; a server without a response fails the command."""
+    """Print the sandboxes of several servers, each with its server; a server without a list makes the exit code 1."""
     rows: list[dict[str, Any]] = []
+    code = 0
     for url in servers:
         server = request.at(arguments, url)
         status, body = request.send(server, "GET", request.path("sandboxes"))
-        if status != 200:
-            return output.print_error(server, (status, body))
-        rows += ({**row, "server": url} for row in json.loads(body)["value"])
+        if status == 200:
+            rows += ({**row, "server": url} for row in json.loads(body)["value"])
+        else:
+            code = output.print_error(server, (status, body))
     rows.sort(key=lambda row: row["name"])
-    return output.print_response(
-        arguments,
-        (200, json.dumps({"value": rows}).encode()),
-        lambda sandboxes: output.table(sandboxes["value"], {**_COLUMNS, "SERVER": "server"}),
-    )
+    gathered = json.dumps({"value": rows}).encode()
+    return max(code, output.print_response(arguments, (200, gathered), lambda all: _listed(all, {"SERVER": "server"})))
 
 
 def create_sandbox(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ An instant is also a position in the feed, since no two entries have the same in
 
 from __future__ import annotations
 
+from outlook_emulator.clock import LATEST
 from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.store import change_feed, sandbox_state
 from outlook_emulator.store.database import Database
@@ -58,6 +59,12 @@ def start(db: Database) -> int:
     if db.feed_start is None:
         db.feed_start = int(sandbox_state.get(db, _START) or 0)
     return db.feed_start
+
+
+def check_start(db: Database) -> None:
+    """Raise ValueError if the start of a feed from elsewhere is not an instant."""
+    if not 0 <= int(sandbox_state.get(db, _START) or 0) <= LATEST:
+        raise ValueError("the change feed starts at no instant")
 
 
 def forget(db: Database, number: int) -> None:

@@ -12,6 +12,8 @@ class Problem(NamedTuple):
     text: str
     is_passing: bool = False
     """Whether it is a problem of the disk or of limits, so that opening the file is worth another try."""
+    hides_connections: bool = False
+    """Whether nobody knows which connections the sandbox has."""
 
 
 class _Closed(NamedTuple):

@@ -6,7 +6,10 @@ from collections.abc import Collection, Iterable
 
 from outlook_emulator.clock import LATEST
 from outlook_emulator.ids import check_connection_id
-from outlook_emulator.mailbox import epochs
+from outlook_emulator.mailbox import changes, epochs
+from outlook_emulator.mailbox.approvals import questions
+from outlook_emulator.mailbox.calendar import event_rows
+from outlook_emulator.mailbox.mail import search_index
 from outlook_emulator.sandbox import state
 from outlook_emulator.store import mailboxes, triggers
 from outlook_emulator.store.database import Database
@@ -25,6 +28,8 @@ def adopt(db: Database, *, prefix: str, samples: Collection[str], epoch: int, no
     """
     db.check()
     _check_clock(db, now)
+    _check_numbers(db)
+    event_rows.check_all(db)
     with db.transaction():
         ids = set(mailboxes.connections(db))
         # A reset loads the samples again, so leave out paths of the other machine and connections that are gone.
@@ -42,6 +47,15 @@ def _check_clock(db: Database, now: int) -> None:
             raise ValueError
     except ValueError as error:
         raise ValueError("its clock cannot be read") from error
+
+
+def _check_numbers(db: Database) -> None:
+    try:
+        changes.check_start(db)
+        search_index.check(db)
+        questions.check_key(db)
+    except ValueError as error:
+        raise ValueError("a number in its state cannot be read") from error
 
 
 def _start_epoch(db: Database, beyond: int) -> None:

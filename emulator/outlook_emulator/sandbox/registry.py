@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from outlook_emulator.clock import Clock, SystemClock
-from outlook_emulator.errors import Conflict, ConnectorError, InvalidRequest, NotFound, SandboxUnusable
+from outlook_emulator.errors import (
+    Conflict,
+    ConnectionUncertain,
+    ConnectorError,
+    InvalidRequest,
+    NotFound,
+    SandboxUnusable,
+)
 from outlook_emulator.mailbox import epochs
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox import state
@@ -21,10 +28,11 @@ from outlook_emulator.sandbox.connection_ids import DEFAULT, IdRule, sandbox_of
 from outlook_emulator.sandbox.failures import Failures
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
+from outlook_emulator.slices import Sliced
+from outlook_emulator.store import awake
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
 from outlook_emulator.store.folder import DataFolder, Summary
-from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.opening import IncompatibleFile, create_file
 from outlook_emulator.store.records import Owner
 
@@ -73,7 +81,7 @@ class Sandboxes:
         self._renamed: dict[str, str | None] = {}
         self._names: dict[str, None] = {}
         self._folder = DataFolder(Path(settings.data)) if settings.data else None
-        self._open_files = OpenFiles()
+        self._awake = awake.in_memory() if self._folder is None else awake.in_files()
         self._unsaved = 0
         self._stand_in: Sandbox | None = None
         if self._folder is not None:
@@ -89,8 +97,8 @@ class Sandboxes:
     def find(self, connection_id: str) -> tuple[Sandbox, Owner]:
         """The sandbox and the owner of a connection; an unknown connection is created unless the settings refuse it.
 
-        Raises NotFound, SandboxUnusable if the file of its sandbox cannot be used, and the error of a file that cannot
-        be opened now.
+        Raises NotFound, SandboxUnusable if the file of its sandbox cannot be used, ConnectionUncertain if it may be in
+        a file that cannot be used, and the error of a file that cannot be opened now.
         """
         connection = self._by_connection.get(connection_id)
         if connection is not None:
@@ -100,11 +108,28 @@ class Sandboxes:
             # After another try, the sandbox may turn out to be without it.
             if connection_id in self._by_connection:
                 return self._by_connection[connection_id]
+        if not self.id_rule.strict and (opened := self._search_unreadable(connection_id)) is not None:
+            return opened
         if self.settings.unknown_connections == "refuse":
             raise NotFound(f"No connection '{connection_id[:130]}' exists.")
         sandbox = self.named(sandbox_of(connection_id) if self.id_rule.strict else DEFAULT)
         self.connect(sandbox, connection_id, f"{connection_id}@{self.settings.domain}")
         return self._by_connection[connection_id]
+
+    def _search_unreadable(self, connection_id: str) -> tuple[Sandbox, Owner] | None:
+        """Look for a connection in the files that could not be opened, after another try where that is of use.
+
+        Raises ConnectionUncertain if it may be in one that cannot be opened: a new mailbox would look like lost mail.
+        """
+        for name, problem in list(self._closed.problems()):
+            if not problem.hides_connections:
+                continue
+            if problem.is_passing and self.get(name) is not None:
+                if connection_id in self._by_connection:
+                    return self._by_connection[connection_id]
+            else:
+                raise ConnectionUncertain(connection_id, name, problem.text)
+        return None
 
     def connect(
         self, sandbox: Sandbox, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()
@@ -122,6 +147,7 @@ class Sandboxes:
         if self.has_connection(connection_id):
             raise Conflict(f"The connection '{connection_id[:130]}' exists already.")
         self.id_rule.check(sandbox.name, [connection_id])
+        self._forget_summary(sandbox.name)
         # The registry changes after the commit: what is rolled back was never in it.
         with sandbox.db.transaction():
             yield
@@ -172,6 +198,12 @@ class Sandboxes:
         """The sandboxes that were needed so far."""
         return list(self._by_name.values())
 
+    def rest_unused(self) -> Sliced[None]:
+        """Let sandboxes in memory rest that were not used since the last call, one in each step."""
+        # An open file costs little until there are many.
+        if self._folder is None:
+            yield from self._awake.rest_unused()
+
     def all(self) -> list[Sandbox]:
         """All sandboxes that can be used; opens those that were not needed so far."""
         return [sandbox for name in self.names() if (sandbox := self.get(name)) is not None]
@@ -190,7 +222,7 @@ class Sandboxes:
             or self._open_for(connection_id)
             or (self._place_of(connection_id), None)
         )
-        sandbox.db.used = True
+        sandbox.db.use()
         return Target(sandbox, owner, sandbox.db.generation)
 
     def _place_of(self, connection_id: str) -> Sandbox:
@@ -210,7 +242,7 @@ class Sandboxes:
         sandbox = self._by_name.get(name)
         if sandbox is None:
             sandbox = self._opened_now(name)
-        sandbox.db.used = True
+        sandbox.db.use()
         return sandbox
 
     def create(self, name: str, *, unfinished: bool = False) -> Sandbox:
@@ -300,6 +332,12 @@ class Sandboxes:
         for id in ids:
             if (holder := self._holder(id)) not in (None, sandbox.name):
                 raise Conflict(f"The connection '{id}' belongs to the sandbox '{holder}'.")
+        self._forget_summary(sandbox.name)
+
+    def _forget_summary(self, name: str) -> None:
+        """Before the connections of a sandbox change, so that the index never names others than its file has."""
+        if self._folder is not None:
+            self._folder.forget(name)
 
     def _holder(self, id: str) -> str | None:
         """The name of the sandbox that has a connection."""
@@ -348,7 +386,7 @@ class Sandboxes:
             raise NotFound(f"No sandbox '{name[:100]}' exists.")
         try:
             self._check_not_emptied(self._folder, name)
-            db = Database(self._folder.path(name), open_files=self._open_files)
+            db = Database(self._folder.path(name), awake=self._awake)
             try:
                 sandbox = self._of_file(name, db)
             except BaseException:
@@ -406,6 +444,8 @@ class Sandboxes:
         for other, id in holders.items():
             assert other is not None
             if recorded != name or self._renamed.get(other) != name:
+                # They were read, and so are known.
+                self._closed.add(name, ids)
                 raise IncompatibleFile(_copy_text(name, other, id))
             # The copy was opened first.
             self._set_aside(other, _copy_text(other, name, id))
@@ -414,19 +454,24 @@ class Sandboxes:
         """Go on without a sandbox."""
         assert self._folder is not None
         sandbox = self._by_name.pop(name, None)
+        before = self._closed.problem_of(name)
+        is_read = bool(self._closed.ids_of(name)) if before is None else not before.hides_connections
+        is_known = sandbox is not None or is_read or self._folder.knows(name)
         ids = self.ids_of(name) or self._folder.last_summary(name).connection_ids
         if sandbox is not None:
             self._forget(sandbox)
             sandbox.close()
-        self._closed.add(name, [id for id in ids if id not in self._by_connection], Problem(problem, is_passing))
+        self._closed.add(
+            name, [id for id in ids if id not in self._by_connection], Problem(problem, is_passing, not is_known)
+        )
 
     def _create(self, name: str, *, unfinished: bool = False) -> Sandbox:
         if self._folder is None:
-            return self._add(Sandbox(name, Database(), self.clock, self.settings))
+            return self._add(Sandbox(name, Database(awake=self._awake), self.clock, self.settings))
         path = self._folder.path(name)
         create_file(path, state.of_new(name, unfinished=unfinished))
         try:
-            sandbox = Sandbox(name, Database(path, open_files=self._open_files), self.clock, self.settings)
+            sandbox = Sandbox(name, Database(path, awake=self._awake), self.clock, self.settings)
         except BaseException:
             self._folder.delete(name)
             raise
@@ -441,7 +486,8 @@ class Sandboxes:
         self._names[sandbox.name] = None
         self._by_name[sandbox.name] = sandbox
         self.refresh(sandbox)
-        sandbox.db.before_rest = partial(self._summarize, sandbox)
+        if self._folder is not None:
+            sandbox.db.before_rest = partial(self._summarize, sandbox)
         return sandbox
 
     def _summarize(self, sandbox: Sandbox) -> Callable[[], None]:

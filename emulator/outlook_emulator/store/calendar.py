@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from outlook_emulator.store import list_entries, sql
@@ -36,6 +36,11 @@ def event_of_any(db: Database, key: int) -> Event | None:
 def event_page(db: Database, after: int, until: int) -> list[Event]:
     """The events and series of all mailboxes with keys after one and up to another, in their order."""
     return [Event._make(row) for row in db.all(sql.EVENT_PAGE, {"after": after, "until": until})]
+
+
+def all_events(db: Database) -> Iterator[Event]:
+    """The events, series and exceptions of all mailboxes."""
+    return map(Event._make, db.execute(sql.ALL_EVENTS, {}))
 
 
 def newest_event(db: Database) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
@@ -58,6 +60,11 @@ def number_before_bytes(db: Database, most: int) -> int:
         if size > most:
             return int(number)
     return 0
+
+
+def earlier_states(db: Database) -> Iterator[str]:
+    """The earlier states of events in all entries, as JSON."""
+    return (before for (before,) in db.execute(sql.EARLIER_STATES, {}))
 
 
 def delete(db: Database, number: int) -> int:

@@ -8,22 +8,30 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
+from time import monotonic
 from types import TracebackType
 from typing import Any
 from weakref import finalize
+from zlib import compress, decompress
 
 from outlook_emulator.store import images, opening, sql
+from outlook_emulator.store.awake import AwakeDatabases
 from outlook_emulator.store.failures import FileLost
 from outlook_emulator.store.kept_messages import KeptMessages
-from outlook_emulator.store.open_files import OpenFiles
 from outlook_emulator.store.turn import Turn
 
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
 _LARGE_IMAGE = 8 * 1024 * 1024
 """From this many bytes on, an image is made by way of a file."""
+_LARGEST_PACKED = 1024 * 1024
+"""A larger database in memory stays as it is: to pack it would hold other requests."""
+_FAST = 1
+"""The level of compression. An empty database has mostly zeros, and so takes 7 KB at any level."""
 PIECE = 1024 * 1024
 """From this many bytes on, a value is read and written in pieces."""
+LOOK_EVERY = 1.0
+"""How often a database that is in use looks for its file, in seconds."""
 _LARGE = "large"
 """The key of the sandbox state that says that the database has held a large value."""
 
@@ -34,7 +42,8 @@ class Database:
     Starts empty, from its file, or in memory from an `image`. Raises IncompatibleFile for an unusable file, ValueError
     for an unusable image; both say why. A file or an image of an earlier version is migrated, the old file kept.
 
-    A database in a file may `rest`: its file is closed until the next statement. `open_files` decides when.
+    A database may `rest` until the next statement: its file is closed, or its content in memory is packed. `awake`
+    decides when; without it, the database never rests.
 
     Reads outside a transaction see the latest commit: there is one connection and no await between statements.
     """
@@ -43,18 +52,20 @@ class Database:
     """Run a statement with its parameters."""
 
     def __init__(
-        self, path: Path | None = None, *, image: bytes | None = None, open_files: OpenFiles | None = None
+        self, path: Path | None = None, *, image: bytes | None = None, awake: AwakeDatabases | None = None
     ) -> None:
         self.path = path
         self.is_resting = False
-        self._open_files = open_files
+        self._awake = awake
+        self._packed: bytes | None = None
         self._earlier_writes = 0
         self.turn = Turn()
         self.used = False
         """Whether a request has come lately; a database that was not used rests first."""
         self.before_rest: Callable[[], Callable[[], None]] | None = None
-        """Called before the file is closed; the result is called afterwards."""
+        """Called before a file is closed; the result is called afterwards."""
         self._identity: tuple[int, int] | None = None
+        self._looks_at = 0.0
         if image is not None:
             self._bind(opening.load(image))
         else:
@@ -238,18 +249,40 @@ class Database:
         if not (self.closed or self.is_resting):
             self._close_file()
         self.closed = True
+        self._packed = None
+
+    def use(self) -> None:
+        """Note that a request has come. If the file turns out to be lost, the request's statements raise FileLost."""
+        self.used = True
+        if self.path is None or (now := monotonic()) < self._looks_at:
+            return
+        self._looks_at = now + LOOK_EVERY
+        # Where the folder cannot be read, the statements say so.
+        with suppress(OSError):
+            if self._is_lost():
+                # To open it again raises the error, unless the file has come back.
+                self.rest()
 
     def rest(self) -> bool:
-        """Close the file until the next statement; returns whether that is possible now."""
+        """Close the file, or pack the content in memory, until the next statement; returns whether that was possible.
+
+        A database in memory that has become large is not packed, now or later.
+        """
         if self.closed or self.is_resting or self._borrowed is not None or self.turn.is_taken:
             return False
         if self._connection.in_transaction:
             return False
+        if self.path is None:
+            if self.size > _LARGEST_PACKED:
+                if self._awake is not None:
+                    self._awake.remove(self)
+                return False
+            self._packed = compress(self._connection.serialize(), _FAST)
         self._earlier_writes += self._connection.total_changes
         # Detached: a database that often rests would gather them.
         self._finalizer.detach()
         self._close_file()
-        # A folder may hold thousands of databases that rest.
+        # There may be thousands of databases that rest.
         self.kept_messages.clear()
         self.is_resting = True
         self.execute = self._execute_awake
@@ -259,11 +292,12 @@ class Database:
         note = None
         if self.before_rest is not None:
             # On a damaged file, nothing can be read.
-            with suppress(sqlite3.Error):
-                note = self.before_rest()
+            with suppress(sqlite3.Error, OSError):
+                # Of a file that took the place of this one, nothing is known.
+                note = None if self._is_lost() else self.before_rest()
         self._connection.close()
-        if self._open_files is not None:
-            self._open_files.remove(self)
+        if self._awake is not None:
+            self._awake.remove(self)
         if note is not None:
             note()
 
@@ -272,12 +306,17 @@ class Database:
         self.execute(f"PRAGMA synchronous = {'NORMAL' if waits else 'OFF'}")
 
     def wake(self) -> None:
-        """Open the file again, if the database rests. Call it on the event loop before a thread gets the database."""
+        """Open or unpack the database if it rests. Call it on the event loop before a thread gets the database."""
         if not self.is_resting:
             return
-        self._check_file()
-        assert self.path is not None
-        self._bind(opening.open_file(self.path))
+        if self.path is not None:
+            self._check_file()
+            self._bind(opening.open_file(self.path))
+            return
+        if self._packed is None:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        self._bind(opening.open_memory(decompress(self._packed)))
+        self._packed = None
 
     def _execute_awake(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any] = {}) -> sqlite3.Cursor:
         self.wake()
@@ -293,14 +332,17 @@ class Database:
         self._transaction = Transaction(connection, self._undo, None if self.path is None else self._check_file)
         if self.path is not None and self._identity is None:
             self._identity = _identity(self.path)
-        if self._open_files is not None:
-            self._open_files.add(self)
+        if self._awake is not None:
+            self._awake.add(self)
 
     def _check_file(self) -> None:
         """Raise FileLost if the file was deleted or replaced: SQLite would go on writing to a file without a name."""
-        assert self.path is not None
-        if _identity(self.path) != self._identity:
+        if self._is_lost():
+            assert self.path is not None
             raise FileLost(f"the file {self.path.name} was deleted or replaced while the emulator ran")
+
+    def _is_lost(self) -> bool:
+        return self.path is not None and _identity(self.path) != self._identity
 
 
 class Transaction:

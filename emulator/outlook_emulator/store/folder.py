@@ -61,7 +61,8 @@ class DataFolder:
     """A data folder, held for this process until it is closed. Raises OSError if it cannot be used.
 
     The index saves opening every database at the start: it holds summaries of databases that were closed. A summary
-    counts as long as its file has not changed. The index is no more than a help, and may be missing.
+    counts as long as its file has not changed. Of a file that can no longer be read, its summary still says which
+    connections it has. The index is no more than a help, and may be missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -73,6 +74,7 @@ class DataFolder:
         # Before any file is opened: two servers with one folder would write over each other's state.
         self._lock = FolderLock(folder)
         self._index = self._read_index()
+        self._written = self._known()
 
     def path(self, name: str) -> Path:
         """The file of a sandbox's database."""
@@ -86,15 +88,28 @@ class DataFolder:
             if not file.endswith(_SUFFIX):
                 continue
             name = file.removesuffix(_SUFFIX)
-            row = self._index.get(name)
             # A database with a log was not closed.
-            is_current = row is not None and f"{file}-wal" not in files and row[0] == _stamp_of(files[file])
+            is_current = (
+                self.knows(name) and f"{file}-wal" not in files and self._index[name][0] == _stamp_of(files[file])
+            )
             yield name, self.last_summary(name) if is_current else None
 
     def last_summary(self, name: str) -> Summary:
         """The summary of a sandbox in the index, however old."""
         _, ids, has_work = self._index.get(name) or ([], [], False)
         return Summary(ids, has_work)
+
+    def knows(self, name: str) -> bool:
+        """Whether the index has all connections of a sandbox."""
+        row = self._index.get(name)
+        return row is not None and row[0] is not None
+
+    def forget(self, name: str) -> None:
+        """Note, also in the file of the index, that the connections of a sandbox are about to change."""
+        if (row := self._index.get(name)) is not None:
+            row[0] = None
+        if name in self._written:
+            self.save()
 
     def note(self, name: str, summary: Summary) -> None:
         """Put the summary of a database that was just closed into the index, which `save` writes."""
@@ -107,6 +122,7 @@ class DataFolder:
         # On a full disk, the next start is slower.
         with suppress(OSError):
             write_whole(self._folder / _INDEX, content)
+            self._written = self._known()
 
     def delete(self, name: str) -> None:
         """Delete a sandbox's database, then its snapshots: after a kill in between, it does not come back."""
@@ -119,18 +135,21 @@ class DataFolder:
     def close(self) -> None:
         self._lock.close()
 
+    def _known(self) -> set[str]:
+        return set(filter(self.knows, self._index))
+
     def _read_index(self) -> dict[str, Any]:
         try:
             content = orjson.loads((self._folder / _INDEX).read_bytes())
             rows = {
-                str(name): [list(stamp), list(ids), bool(work)]
+                str(name): [stamp and list(stamp), list(ids), bool(work)]
                 for name, (stamp, ids, work) in content["sandboxes"].items()
             }
             # A file of an earlier version must be migrated, and so be opened.
             return (
                 rows
                 if content["version"] == SCHEMA_VERSION
-                else {name: [[], *rest] for name, (_, *rest) in rows.items()}
+                else {name: [stamp and [], *rest] for name, (stamp, *rest) in rows.items()}
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}

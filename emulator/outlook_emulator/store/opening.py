@@ -70,11 +70,17 @@ def _tune(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
-def open_memory() -> sqlite3.Connection:
-    """Open an empty database in memory."""
+def open_memory(content: bytes | None = None) -> sqlite3.Connection:
+    """Open a database in memory: an empty one, or one with the serialized content of another."""
     connection = connect(":memory:")
     _tune(connection)
-    _template().backup(connection)
+    if content is None:
+        _template().backup(connection)
+        return connection
+    with closing(sqlite3.connect(":memory:")) as source:
+        source.deserialize(content)
+        # Copied: a database that was deserialized keeps its content in one piece, and read pages twice.
+        source.backup(connection)
     return connection
 
 

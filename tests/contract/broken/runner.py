@@ -122,6 +122,8 @@ def _in_child(job: Sequence[Any]) -> str:
         try:
             os.close(reading)
             signal.alarm(_LONGEST)
+            # Nearly all that the process makes is there to stay, and it ends soon.
+            gc.disable()
             swap, groups, checks = job
             outcome = _check(Swap(*swap) if swap else None, groups, checks)
             with os.fdopen(writing, "w") as pipe:

@@ -39,14 +39,17 @@ class Swap(NamedTuple):
                 return path
         raise SwapError(f"{self.name}: there is no module {self.full_module}")
 
-    def code(self) -> CodeType:
-        """The broken module, compiled. Raises SwapError."""
-        path = self.path()
-        source = path.read_text(encoding="utf-8")
+    def source(self) -> str:
+        """The source of the broken module. Raises SwapError."""
+        source = self.path().read_text(encoding="utf-8")
         if (count := source.count(self.text)) != 1:
             raise SwapError(f"{self.name}: {self.full_module} holds {self.text!r} {count} times instead of once")
+        return source.replace(self.text, self.replacement)
+
+    def code(self) -> CodeType:
+        """The broken module, compiled. Raises SwapError."""
         try:
-            code: CodeType = compile(source.replace(self.text, self.replacement), str(path), "exec", dont_inherit=True)
+            code: CodeType = compile(self.source(), str(self.path()), "exec", dont_inherit=True)
         except SyntaxError as error:
             raise SwapError(f"{self.name}: {self.full_module} would not be Python any more: {error}") from error
         return code

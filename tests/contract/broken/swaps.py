@@ -38,6 +38,19 @@ def caught() -> dict[str, tuple[Check, ...]]:
     return {name: tuple(Check(*check) for check in checks) for name, checks in rows.items()}
 
 
+def sample() -> list[Swap]:
+    """Few broken emulators, with each check that the table names and each broken module at least once."""
+    table = caught()
+    proofs = {swap: {*table.get(swap.name, ()), Check("module", swap.module)} for swap in SWAPS}
+    missing = set[Check]().union(*proofs.values())
+    chosen = []
+    while missing:
+        swap = max(proofs, key=lambda swap: len(proofs[swap] & missing))
+        chosen.append(swap)
+        missing -= proofs[swap]
+    return chosen
+
+
 def write_caught(caught: Mapping[str, Sequence[Check]]) -> None:
     """Write what `caught` reads, in the order of the broken emulators; those that are gone are left out.
 

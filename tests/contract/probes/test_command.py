@@ -118,7 +118,7 @@ def test_comparing_some_probes(changed: Path, capsys: pytest.CaptureFixture[str]
 )
 def test_wrong_options(arguments: tuple[str, ...], expected: str) -> None:
     """The exit code is 2, and the error says what is wrong."""
-    done = probe(*arguments)
+    done = commands.run_here("contract", "probe", *arguments)
 
     assert 2 == done.returncode
     assert expected in done.stderr

@@ -180,13 +180,19 @@ def _origin(mailbox: Mailbox) -> str:
     return mailbox.rules.public_url.rstrip("/") or mailbox.caller.base_url
 
 
-def _key(mailbox: Mailbox) -> bytes | None:
-    text = sandbox_state.get(mailbox.db, _KEY)
+def check_key(db: Database) -> None:
+    """Raise ValueError if the key of links from elsewhere cannot be read."""
+    if (key := _key(db)) is not None and len(key) != _KEY_BYTES:
+        raise ValueError("the key of links has another length")
+
+
+def _key(db: Database) -> bytes | None:
+    text = sandbox_state.get(db, _KEY)
     return None if text is None else bytes.fromhex(text)
 
 
 def _ensure_key(mailbox: Mailbox) -> bytes:
-    key = _key(mailbox)
+    key = _key(mailbox.db)
     if key is None:
         # Kept in the sandbox: links stay valid when a server restarts on its file, and no other sandbox accepts them.
         # From the system, since whoever sees enough ids of the sandbox's own generator can compute what it gives next.
@@ -202,7 +208,7 @@ def _read_link(mailbox: Mailbox, state: str, sig: str | None) -> tuple[Question,
     """
     link = answer_links.read(state)
     # Before the question is looked up, so that without a signature nobody learns which questions exist.
-    answer_links.check(_key(mailbox), state, sig)
+    answer_links.check(_key(mailbox.db), state, sig)
     question = find(mailbox.db, link.question)
     options = options_of(question)
     if question.mailbox_id != mailbox.owner.id or link.option >= len(options):

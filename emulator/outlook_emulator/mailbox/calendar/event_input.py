@@ -13,13 +13,12 @@ from outlook_emulator.enums import NO_RECURRENCE, AttendeeType
 from outlook_emulator.errors import InvalidField, InvalidProperty, RefusedByService
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.calendar.event_rows import instant, local
-from outlook_emulator.mailbox.event import Attendee, EventChanges, EventFields, Rule, wall_zone
+from outlook_emulator.mailbox.event import FIRST, LAST, Attendee, EventChanges, EventFields, Rule, wall_zone
 from outlook_emulator.mailbox.mail.delivery import is_for
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.timezones import canonical
 
-_FIRST, _LAST = microseconds(datetime(1601, 1, 1)), microseconds(datetime(4500, 1, 1))
 """The years in which Exchange allows events."""
 _DAY = timedelta(days=1)
 # A `+` that was not escaped in a query arrives as a blank.
@@ -75,7 +74,7 @@ def read_time(text: str, zone_name: str, field: str) -> int:
         result = microseconds(when) if when.tzinfo else instant(when, zone_name)
     except (ValueError, OverflowError):
         raise InvalidField(field, f"must be an ISO 8601 date and time, not '{text[:60]}'.") from None
-    if not _FIRST <= result < _LAST:
+    if not FIRST <= result < LAST:
         raise InvalidField(field, f"must be between the years 1601 and 4500, not '{text[:60]}'.")
     return result
 
@@ -99,7 +98,7 @@ def check_series(event: EventFields) -> None:
 
 def clamp(when: int) -> int:
     """An instant, moved into the years in which events are allowed."""
-    return max(_FIRST, min(when, _LAST))
+    return max(FIRST, min(when, LAST))
 
 
 def cadence(event: EventFields) -> tuple[object, ...]:

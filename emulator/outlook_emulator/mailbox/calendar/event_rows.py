@@ -13,14 +13,17 @@ import orjson
 
 from outlook_emulator.clock import microseconds, moment
 from outlook_emulator.enums import AttendeeType, EventType
+from outlook_emulator.errors import ConnectorError
 from outlook_emulator.mailbox import recurrence
-from outlook_emulator.mailbox.event import Attendee, EventFields, Rule, wall_zone
+from outlook_emulator.mailbox.event import FIRST, LAST, Attendee, EventFields, Rule, wall_zone
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.mailbox.stored_body import stored_body
 from outlook_emulator.mailbox.text import preview
+from outlook_emulator.store import calendar, change_feed
+from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Event, ListEntry
-from outlook_emulator.timezones import zone
+from outlook_emulator.timezones import canonical, zone
 
 FOREVER = 2**62
 """Where the span of an endless series ends."""
@@ -115,6 +118,29 @@ def list_entries(event: EventFields) -> Iterator[ListEntry]:
 def rule_of(event: Event) -> Rule | None:
     """The recurrence rule of a stored event, None unless it is a series."""
     return None if event.rule is None else _rule(event.rule)
+
+
+def check_all(db: Database) -> None:
+    """Check the events of a database from elsewhere, their earlier states included. Raises ValueError."""
+    for event in calendar.all_events(db):
+        _check(event)
+    for before in change_feed.earlier_states(db):
+        _check(Event._make(orjson.loads(before)))
+
+
+def _check(event: Event) -> None:
+    """Check what an event from elsewhere holds beyond its types: zones, times and rule. Raises ValueError."""
+    try:
+        for name in (event.start_zone, event.end_zone):
+            if canonical(name, "zone") != name:
+                raise ValueError(f"'{name[:100]}' is no stored name of a time zone")
+        if not FIRST <= event.start_at <= event.end_at < LAST:
+            raise ValueError("an event is not between the years 1601 and 4500")
+        rule = rule_of(event)
+        if rule is not None and recurrence.normalize(rule) != rule:
+            raise ValueError("a recurrence rule is not in its stored form")
+    except (ConnectorError, TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"an event cannot be read: {error}") from error
 
 
 def type_of(event: EventFields) -> int:

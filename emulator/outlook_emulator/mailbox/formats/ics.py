@@ -14,7 +14,7 @@ from outlook_emulator.content_limits import ITEMS, RECIPIENTS
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.mailbox import recurrence
-from outlook_emulator.mailbox.event import Attendee, EventFields, Series, wall_zone
+from outlook_emulator.mailbox.event import FIRST, LAST, Attendee, EventFields, Series, wall_zone
 from outlook_emulator.mailbox.formats.ics_compose import (
     ALL_DAY,
     BUSY_STATUS,
@@ -54,7 +54,6 @@ T = TypeVar("T")
 
 _MINUTE = 60_000_000
 _LONGEST_REMINDER = 2**31 - 1
-_FIRST, _LAST = microseconds(datetime(1601, 1, 1)), microseconds(datetime(4500, 1, 1))
 """The years in which Exchange allows events."""
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _NAMES = {
@@ -295,7 +294,7 @@ def _entry(component: Component, reading: Reading) -> _Entry:
     if _text(component, ALL_DAY).strip().upper() == "TRUE":
         start = as_day(start)
     end = end_of(component, start, reading)
-    if not _FIRST <= start.instant <= end.instant < _LAST:
+    if not FIRST <= start.instant <= end.instant < LAST:
         raise InvalidRequest("It is not between the years 1601 and 4500.")
     original = component.first("RECURRENCE-ID")
     fields = _fields(component, start, end, reading)

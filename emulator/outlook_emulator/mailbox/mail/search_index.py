@@ -43,6 +43,12 @@ def lag(db: Database) -> int:
     return changes.last(db) - _indexed(db)
 
 
+def check(db: Database) -> None:
+    """Raise ValueError if the position of an index from elsewhere is not in the change feed."""
+    if not 0 <= _indexed(db) <= changes.last(db):
+        raise ValueError("the search index is ahead of the changes")
+
+
 def _indexed(db: Database) -> int:
     text = sandbox_state.get(db, _INDEXED_SEQ)
     return int(text) if text else 0

@@ -318,6 +318,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     )
     .order_by(list_entry.c.owner_id),
     "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),
+    "ALL_EVENTS": _EVENTS,
     "EVENT_PAGE": _page(_EVENTS, event, event.c.master_id.is_(None)),
     "INSERT_LIST_ENTRY": _insert(list_entry, "id"),
     "DELETE_LIST_ENTRIES": delete(list_entry).where(
@@ -363,6 +364,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "LAST_CHANGE": select(func.coalesce(func.max(change.c.seq), _ZERO)),
     "LAST_CHANGE_AT": select(func.coalesce(func.max(change.c.at), _ZERO)),
     "FIRST_CHANGE": select(func.coalesce(func.min(change.c.seq), _ZERO)),
+    "EARLIER_STATES": select(change.c.before).where(change.c.before.is_not(None)),
     "CHANGE_SIZES": select(change.c.seq, func.length(change.c.before))
     .where(change.c.before.is_not(None))
     .order_by(change.c.seq.desc()),

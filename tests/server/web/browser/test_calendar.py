@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from outlook_emulator.server.web.event import CALENDAR
 from outlook_emulator.server.web.page import url_of
 from tests.conftest import Connection
 from tests.server.web.browser.accessibility import serious_violations
-from tests.server.web.browser.test_every_page import OVERFLOWING
+from tests.server.web.browser.test_every_page import OPEN_DETAILS, OVERFLOWING, PHONE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -125,22 +124,15 @@ def test_blocks_do_not_cover_each_other(alice: Connection, page: Page) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_fits_a_phone(alice: Connection, tab: Callable[..., Page], view: str) -> None:
-    """No view scrolls the page sideways at 375 px."""
+def test_view(alice: Connection, page: Page, view: str) -> None:
+    """axe finds nothing serious in any view, in light and dark, and none scrolls the page sideways at 375 px."""
     fill(alice)
-    page = tab(viewport={"width": 375, "height": 800})
-    page.goto(calendar(alice, view=view))
-    page.evaluate("document.querySelectorAll('main details').forEach((details) => { details.open = true; })")
-
-    assert [] == page.evaluate(OVERFLOWING)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("view", VIEWS)
-def test_accessible(alice: Connection, tab: Callable[..., Page], view: str, scheme: Literal["light", "dark"]) -> None:
-    """axe finds nothing serious in any view, in light and dark."""
-    fill(alice)
-    page = tab(color_scheme=scheme)
     page.goto(calendar(alice, view=view))
 
     assert [] == serious_violations(page)
+
+    page.set_viewport_size(PHONE)
+    page.reload()
+    page.evaluate(OPEN_DETAILS)
+
+    assert [] == page.evaluate(OVERFLOWING)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,10 +11,11 @@ from tests.server.web.browser.accessibility import serious_violations
 from tests.server.web.stage import SHOWN, Stage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
 pytestmark = pytest.mark.slow
 
+PHONE: ViewportSize = {"width": 375, "height": 800}
 OVERFLOWING = """() => {
     const width = document.documentElement.clientWidth;
     const wide = [...document.querySelectorAll("body *")].filter((element) =>
@@ -26,22 +26,22 @@ OVERFLOWING = """() => {
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+OPEN_DETAILS = "document.querySelectorAll('main details').forEach((details) => { details.open = true; })"
+
+
 @pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.path)
-def test_accessible(stage: Stage, tab: Callable[..., Page], row: web.Page, scheme: Literal["light", "dark"]) -> None:
-    """axe finds nothing serious on a page, with everything on it opened, in light and dark."""
-    page = tab(color_scheme=scheme)
+def test_page(stage: Stage, page: Page, row: web.Page) -> None:
+    """With everything on a page opened, axe finds nothing serious in light and dark, and the page fits a phone.
+
+    A page of 375 px does not scroll sideways; wide tables scroll inside their own box.
+    """
     page.goto(stage.url(row))
-    page.evaluate("document.querySelectorAll('main details').forEach((details) => { details.open = true; })")
+    page.evaluate(OPEN_DETAILS)
 
     assert [] == serious_violations(page)
 
-
-@pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.path)
-def test_fits_a_phone(stage: Stage, tab: Callable[..., Page], row: web.Page) -> None:
-    """A page of 375 px does not scroll sideways; wide tables scroll inside their own box."""
-    page = tab(viewport={"width": 375, "height": 800})
-    page.goto(stage.url(row))
-    page.evaluate("document.querySelectorAll('main details').forEach((details) => { details.open = true; })")
+    page.set_viewport_size(PHONE)
+    page.reload()
+    page.evaluate(OPEN_DETAILS)
 
     assert [] == page.evaluate(OVERFLOWING)
