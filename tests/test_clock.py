@@ -143,7 +143,8 @@ def test_sandbox_clock_is_frozen(clock: VirtualClock) -> None:
     followed = own.now()
     clock.advance(timedelta(hours=1))
 
-    assert (NOW, ClockState(NOW + HOUR, -2 * HOUR)) == (stood, moved)
+    # What the clock of the machine shows is not in the state.
+    assert (NOW, ClockState(NOW + HOUR)) == (stood, moved)
     assert (NOW + HOUR, NOW + 2 * HOUR, -2 * HOUR) == (followed, own.now(), own.shift)
 
 

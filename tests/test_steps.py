@@ -28,7 +28,7 @@ _HTML = st.lists(st.sampled_from(_PARTS), max_size=40).map("".join)
         text.plain_text,
         text.unescaped,
         lambda html: stored_body.stored_body(html, True),
-        lambda html: stored_body.stored_body(html, False),
+        stored_body.text_document,
         stored_body.inner_html,
         stored_body.without_document_tags,
         lambda html: stored_body.with_appended(html, "more"),

@@ -51,7 +51,7 @@ class VirtualClock:
 class ClockState(NamedTuple):
     """The state of a sandbox's clock, in microseconds, from which it can be restored.
 
-    `frozen_at` is None while the clock runs. `shift` is how far it is ahead of its base clock.
+    `frozen_at` is None while the clock runs. `shift` is how far it is then ahead of its base clock.
     """
 
     frozen_at: int | None = None
@@ -89,8 +89,8 @@ class SandboxClock:
 
     @property
     def state(self) -> ClockState:
-        """The state for `restore`."""
-        return ClockState(self._at if self._frozen else None, self.shift)
+        """The state for `restore`. That of a frozen clock leaves out the base clock, so exports can be equal."""
+        return ClockState(self._at) if self._frozen else ClockState(None, self._shift)
 
     def restore(self, state: ClockState) -> None:
         """Take on a state, which may be in the past: a sandbox goes back in time as a whole."""

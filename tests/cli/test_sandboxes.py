@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -99,7 +100,7 @@ def test_json_prints_the_response(server: Server, sandbox: Sandbox, alice: Conne
 
 
 def test_export(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
-    """`sandbox export` writes the response to the file unchanged."""
+    """`sandbox export` writes the response to the file unchanged; only the owner can read it, as it holds secrets."""
     stub.body = b"SQLite format 3\0\xff"
     file = tmp_path / "t.sqlite"
 
@@ -107,6 +108,7 @@ def test_export(stub: Stub, say: Callable[..., Any], tmp_path: Path) -> None:
         "sandbox", "export", str(file), "--sandbox", "t 1", "--url", stub.url
     )
     assert stub.body == file.read_bytes()
+    assert 0o600 == file.stat().st_mode & 0o777 or os.name == "nt"
     assert "GET /_emulator/api/sandboxes/t%201/export" == stub.last().line
 
 

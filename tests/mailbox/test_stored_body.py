@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from outlook_emulator.mailbox.stored_body import inner_html, stored_body, with_appended
+from outlook_emulator.mailbox.stored_body import inner_html, stored_body, text_document, with_appended
 from tests.bodies import BEFORE_FRAGMENT, META, from_fragment, from_text
 from tests.conftest import Connection, Sandbox
 
@@ -333,3 +333,14 @@ def test_a_document_inside_a_fragment_keeps_its_text() -> None:
     """Quoting HTML in which a document begins late keeps what stands before it."""
     assert inner_html("Hi <html><body>x</body></html>") == "Hi x"
     assert inner_html(BEFORE_FRAGMENT + "x</body></html>") == "x"
+
+
+@pytest.mark.parametrize("length", [0, 10, 65_536, 65_537])
+def test_a_text_of_any_length_is_shown_in_its_document(alice: Connection, length: int) -> None:
+    """The document of a long text is stored, that of a short one is made when it is read."""
+    text = ("a < b" * length)[:length]
+    alice.deliver(sender="eve@example.org", subject="Text", text=text)
+
+    (mail,) = alice.mails()
+    assert (mail["Body"], mail["IsHtml"]) == (text_document(text), True)
+    assert 'class="PlainText">a &lt; b' in mail["Body"] or not length

@@ -38,6 +38,8 @@ UNREADABLE: list[tuple[str, str, Any]] = [
     ("message", "id", 2**63 - 1),
     ("question", "options", "[0]"),
     ("subscription", "watched", "x"),
+    ("search_entry", "message_id", 2),
+    ("search_entry", "rowid_", 10**9),
     ("sandbox_state", "answer_key", "x"),
     ("sandbox_state", "clock", "[]"),
 ]

@@ -236,6 +236,26 @@ def test_reset_repeats_ids(default: Sandbox) -> None:
     assert first == use_ids(default)
 
 
+def test_a_second_connection_renames_the_owner_of_the_first(sandboxes: Sandboxes, default: Sandbox) -> None:
+    sandboxes.connect(default, "first", "zoe@example.com", "Zoe")
+    sandboxes.connect(default, "second", "zoe@example.com", "Zoe Doe")
+    assert sandboxes.find("first")[1].display_name == sandboxes.find("second")[1].display_name == "Zoe Doe"
+
+
+def test_a_new_connection_costs_the_same_among_many(sandboxes: Sandboxes, default: Sandbox) -> None:
+    def connect(number: int) -> int:
+        """The steps that SQLite takes to add a connection."""
+        steps: list[None] = []
+        default.db._connection.set_progress_handler(lambda: steps.append(None), 1)
+        sandboxes.connect(default, f"c{number}", f"c{number}@example.com")
+        default.db._connection.set_progress_handler(None, 1)
+        return len(steps)
+
+    among_few = [connect(number) for number in range(10)][-1]
+    among_many = [connect(number) for number in range(10, 500)][-1]
+    assert among_many <= among_few
+
+
 def test_reset_keeps_connections_and_drops_content(sandboxes: Sandboxes) -> None:
     """A reset keeps connections, owner names and grants, and drops everything else."""
     sandbox = sandboxes.create("one")

@@ -203,7 +203,10 @@ NONE = [
     (GOOD[:16] + b"\xff" * 84 + GOOD[100:], "schema version -1"),
     *((GOOD[:at] + b"\x40" + GOOD[at + 1 :], "differs from that of this emulator's databases") for at in HEADER),
     (GOOD[:100] + b"\xff" * 4000 + GOOD[4100:], "not a readable SQLite database"),
-    (image_after("PRAGMA user_version = 1"), "its schema is that of no version of this emulator"),
+    (
+        image_after("CREATE TABLE cat (name TEXT)", "PRAGMA user_version = 1"),
+        "its schema is that of no version of this emulator",
+    ),
     (image_after("PRAGMA user_version = -1"), f"schema version -1, this emulator needs {SCHEMA_VERSION}"),
     (foreign(), "its schema format differs from that of"),
     (foreign("CREATE TABLE cat (name TEXT)"), "its table 'cat' does not belong"),

@@ -7,8 +7,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
+from outlook_emulator.serving import running
+from outlook_emulator.settings import Settings
 from outlook_emulator.store import images, migrations
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.opening import SCHEMA_VERSION, IncompatibleFile
@@ -97,7 +100,7 @@ def test_foreign_schema_of_an_earlier_version_is_refused(tmp_path: Path, change:
     assert image == path.read_bytes()
 
 
-@pytest.mark.parametrize("name", ["v1.sqlite", "v3.snapshot", "v4.snapshot"])
+@pytest.mark.parametrize("name", ["v1.sqlite", "v3.snapshot", "v4.snapshot", "v5.snapshot"])
 def test_image_of_an_earlier_version_is_migrated(name: str) -> None:
     """Snapshots and exports of earlier versions can be read, and their images then have the present version."""
     with closing(Database(image=old_image(name))) as db:
@@ -107,6 +110,28 @@ def test_image_of_an_earlier_version_is_migrated(name: str) -> None:
     assert SCHEMA_VERSION == images.version_of(again)
     with closing(Database(image=again)) as db:
         assert count(db, "message") >= 7
+
+
+def test_texts_of_an_earlier_version_are_shown_as_before(tmp_path: Path) -> None:
+    """Version 5 kept the HTML document of each text; it is now made when the text is read."""
+    path = tmp_path / "old.sqlite"
+    path.write_bytes(old_image("v5.sqlite"))
+    with closing(sqlite3.connect(path)) as before:
+        (kept,) = before.execute("SELECT stored_body FROM content WHERE subject = 'Number 0'").fetchone()
+        (kept_event,) = before.execute("SELECT DISTINCT stored_body FROM event").fetchone()
+    assert "The quarter &lt;begins&gt; &amp; &quot;ends&quot;&nbsp; here.<br>" in kept
+
+    with (
+        running(Settings(data=str(tmp_path))) as served,
+        httpx.Client(base_url=served.url, headers={"authorization": "Bearer x"}, trust_env=False) as http,
+    ):
+        mails = http.get("/apim/outlook/ben/v2/Mail?fetchOnlyUnread=false").json()["value"]
+        events = http.get("/apim/outlook/ben/datasets/calendars/v2/tables/Calendar/items").json()["value"]
+
+    assert [kept] == [mail["Body"] for mail in mails if mail["Subject"] == "Number 0"]
+    assert [kept_event] == [event["Body"] for event in events]
+    with closing(Database(path)) as db:
+        assert not count(db, "content", "is_html = 0 AND stored_body <> ''")
 
 
 def test_every_version_has_a_step() -> None:

@@ -119,7 +119,7 @@ def export_sandbox(arguments: argparse.Namespace) -> int:
     status, content = request.send(arguments, "GET", request.sandbox_path(arguments, "export"))
     if status != 200:
         return output.print_error(arguments, (status, content))
-    files.write(arguments.file, content)
+    files.write(arguments.file, content, is_secret=True)
     if arguments.file != "-" and not arguments.json:
         print(f"wrote sandbox {arguments.sandbox} to {arguments.file} ({output.count(len(content), 'byte')}); {HOLDS}")
     return 0

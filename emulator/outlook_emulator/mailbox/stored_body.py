@@ -38,7 +38,9 @@ _INNER_BLANK = re.compile(" (?= )")
 
 
 IN_DOCUMENT = ""
-"""Stands for a fragment in the usual document: most bodies are one, and to keep them twice costs every list."""
+"""Stands for a fragment, or a text, in the usual document: most bodies are one, and to keep them twice costs memory."""
+_LONG_TEXT = 64 * 1024
+"""The document of a longer text is kept, since it takes long to make."""
 
 
 def stored_body(body: str, is_html: bool) -> str | None:
@@ -47,7 +49,7 @@ def stored_body(body: str, is_html: bool) -> str | None:
     Empty HTML stays empty.
     """
     if not is_html:
-        return _BEFORE_TEXT + (_escaped(body) or "&nbsp;") + _AFTER_TEXT
+        return text_document(body) if len(body) > _LONG_TEXT else IN_DOCUMENT
     # Text that was read from the service and is sent again has its form already.
     if not body or body.startswith(_BEFORE_TEXT):
         return None
@@ -61,7 +63,9 @@ def shown_body(item: Message | Event) -> str:
     """The body that the connector shows."""
     if item.stored_body is None:
         return item.body
-    return item.stored_body or _BEFORE_FRAGMENT + item.body + _AFTER_FRAGMENT
+    if item.stored_body:
+        return item.stored_body
+    return _BEFORE_FRAGMENT + item.body + _AFTER_FRAGMENT if item.is_html else text_document(item.body)
 
 
 def inner_html(html: str) -> str:
@@ -83,6 +87,11 @@ def with_appended(html: str, more: str) -> str:
         return html + more
     _, end = _content(html)
     return html[:end] + more + html[end:]
+
+
+def text_document(text: str) -> str:
+    """The HTML into which a text is converted."""
+    return _BEFORE_TEXT + (_escaped(text) or "&nbsp;") + _AFTER_TEXT
 
 
 def _escaped(text: str) -> str:

@@ -73,6 +73,8 @@ class Sandbox:
         self._move: object | None = None
         self.connects = 0
         """How often a connection was added; an equal number means that `connections` has the same."""
+        self._alone: dict[str, Owner] = {}
+        """The connection that was added last and its owner, if its mailbox was created for it."""
         self._snapshots: Snapshots = (
             SnapshotsInFolder(db.path.with_suffix(".snapshots")) if db.path else SnapshotsInMemory()
         )
@@ -96,6 +98,9 @@ class Sandbox:
 
     def connections_beside(self, connection_id: str) -> dict[str, Owner]:
         """The owner behind a connection id, and behind each other one of the same mailbox."""
+        if connection_id in self._alone:
+            # Nothing is read for a new mailbox: the connections have no index by mailbox.
+            return self._alone
         return mailboxes.connections_beside(self.db, connection_id)
 
     def connect(self, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()) -> Owner:
@@ -110,8 +115,13 @@ class Sandbox:
             raise Conflict(f"The connection '{connection_id}' exists already.")
         self.connects += 1
         with self.db.transaction():
-            owner = self._ensure_owner(owner_address.lower(), display_name)
+            known = mailboxes.owner_by_address(self.db, owner_address.lower())
+            if known is None:
+                owner = self._create_mailbox(owner_address.lower(), display_name)
+            else:
+                owner = self._rename(known, display_name)
             mailboxes.insert_connection(self.db, connection_id, owner.id)
+            self._alone = {connection_id: owner} if known is None else {}
             for grant in grants:
                 mailboxes.insert_grant(self.db, owner.id, grant)
         return owner
@@ -335,10 +345,8 @@ class Sandbox:
         if self.db.path is not None:
             state.write_name(db, self.name)
 
-    def _ensure_owner(self, address: str, display_name: str) -> Owner:
-        owner = mailboxes.owner_by_address(self.db, address)
-        if owner is None:
-            return self._create_mailbox(address, display_name or address.partition("@")[0])
+    def _rename(self, owner: Owner, display_name: str) -> Owner:
+        """Change the display name of an owner, unless the new one is empty."""
         if display_name and display_name != owner.display_name:
             mailboxes.rename_owner(self.db, owner.id, display_name)
         return owner._replace(display_name=display_name or owner.display_name)
@@ -347,7 +355,7 @@ class Sandbox:
         # Random rather than counted: ids contain the key, and must not fit a mailbox of another sandbox.
         while mailboxes.owner(self.db, key := self.rng.getrandbits(31)) is not None:
             pass
-        mailboxes.insert(self.db, key, address, display_name)
+        mailboxes.insert(self.db, key, address, display_name or address.partition("@")[0])
         folders.create_well_known(self.db, key)
         owner = owner_of(self.db, key)
         mailbox = self.mailbox(owner)

@@ -94,11 +94,11 @@ def exception(db: Database, master_id: int, original_start: int) -> Event | None
 def events_with_attendee(db: Database, address: str) -> list[Event]:
     """The events of any mailbox that list an address as an attendee, with or without a `+tag` after its local part."""
     local, _, domain = address.rpartition("@")
-    for character in "\\%_":
-        # The address becomes part of a LIKE pattern. The backslash comes first, so that no escape is escaped again.
-        local, domain = (part.replace(character, f"\\{character}") for part in (local, domain))
-    keys = db.all(sql.INVITATIONS, {"address": address, "tagged": f"{local}+%@{domain}"})
-    return [Event._make(db.one(sql.EVENT_ANYWHERE, {"id": key})) for (key,) in keys]
+    # The comma follows the plus sign.
+    entries = db.all(sql.INVITATIONS, {"address": address, "since": f"{local}+", "until": f"{local},"})
+    ending = f"@{domain}".lower()
+    keys = [key for key, value in entries if value.lower().endswith(ending)]
+    return [Event._make(db.one(sql.EVENT_ANYWHERE, {"id": key})) for key in keys]
 
 
 def insert_event(db: Database, values: Mapping[str, Any], entries: Iterable[ListEntry]) -> Event:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import PIECE, Database
 from outlook_emulator.store.records import (
@@ -34,6 +36,12 @@ def insert_folder(
     """Add a folder and return its key; without a parent it is at the root."""
     values = {"mailbox_id": mailbox_id, "parent_id": parent_id, "name": name, "well_known": well_known}
     return db.insert(sql.INSERT_FOLDER, values)
+
+
+def insert_well_known_folders(db: Database, mailbox_id: int, names: dict[str, str]) -> dict[str, int]:
+    """Add folders at the root with their names by Outlook's fixed names; returns the keys by those."""
+    values = {"mailbox_id": mailbox_id, "folders": orjson.dumps(names).decode()}
+    return dict(db.all(sql.INSERT_WELL_KNOWN_FOLDERS, values))
 
 
 def folder(db: Database, mailbox_id: int, key: int) -> Folder | None:
@@ -93,6 +101,12 @@ def stored_mail(db: Database, content_id: int) -> StoredMail:
     if raw is None and size is not None:
         raw = db.read_bytes("content", "raw", content_id)
     return StoredMail._make((*values, raw))
+
+
+def body(db: Database, content_id: int) -> str:
+    """The body of a mail as it was sent."""
+    (text,) = db.one(sql.BODY, {"id": content_id})
+    return str(text)
 
 
 def content_flags(db: Database, content_id: int) -> ContentFlags:
@@ -198,7 +212,8 @@ def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Mes
 def newest_messages(db: Database, folder_id: int, facets: Facets, top: int, skip: int) -> Iterator[Message]:
     """The messages of a folder that have the facets, newest first."""
     values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "below": 0, "top": top, "skip": skip}
-    if top > _SHORT_LIST:
+    # What is skipped is only read from an index if the content is not read along with it.
+    if top > _SHORT_LIST and not skip:
         return map(Message._make, db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
     return _kept_or_read(db, db.all(sql.LIST_KEYS[facet_key(*facets)], values))
 

@@ -26,6 +26,7 @@ _VERSIONS = {
     "547a622cfcce4dff": 4,
     # Files of version 5 with this schema have an index more.
     "58e05dd26ea17b1a": 4,
+    "33ff1f51bd7fcffc": 5,
 }
 """The version from which each known schema is migrated. Some versions were in use with several schemas."""
 
@@ -36,7 +37,7 @@ _STEPS: dict[int, tuple[str, ...]] = {
         "INSERT INTO calendar (mailbox_id, name, is_default) SELECT id, 'Calendar', 1 FROM mailbox",
         "CREATE TABLE contact_folder (id INTEGER PRIMARY KEY, mailbox_id, name, is_default)",
         "INSERT INTO contact_folder (mailbox_id, name, is_default) SELECT id, 'Contacts', 1 FROM mailbox",
-        "CREATE TABLE event (required, optional, resources)",
+        "CREATE TABLE event (body, is_html, required, optional, resources)",
         "CREATE TABLE element (id)",
     ),
     2: (
@@ -53,10 +54,21 @@ _STEPS: dict[int, tuple[str, ...]] = {
         'ALTER TABLE "indexed" RENAME TO search_entry',
     ),
     4: (
-        # Lists of addresses end in a semicolon from version 5 on.
+        # From version 5 on, lists of addresses end in a semicolon.
         *(
             f"UPDATE event SET {column} = {column} || ';' WHERE {column} <> '' AND {column} NOT LIKE '%;'"
             for column in ("required", "optional", "resources")
+        ),
+        # Documents of bodies came with it; earlier bodies are shown as they were sent.
+        "ALTER TABLE content ADD COLUMN stored_body",
+        "ALTER TABLE event ADD COLUMN stored_body",
+    ),
+    5: (
+        # From version 6 on, the document of a short text is made when it is read.
+        *(
+            f"UPDATE {table} SET stored_body = ''"
+            " WHERE is_html = 0 AND stored_body IS NOT NULL AND length(body) <= 65536"
+            for table in ("content", "event")
         ),
     ),
 }

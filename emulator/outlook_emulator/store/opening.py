@@ -14,7 +14,7 @@ from outlook_emulator.store import images, migrations, sql
 from outlook_emulator.store.failures import is_passing
 from outlook_emulator.store.files import OWNER_ONLY, draft_of, write_whole
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Stored in each file; a file of an earlier version is migrated, one of a later version refused."""
 CACHE_KIB = 16 * 1024
 """How much of a file a connection keeps in memory, in KiB."""

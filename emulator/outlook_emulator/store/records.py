@@ -36,7 +36,7 @@ class Message(NamedTuple):
     """A copy of a mail in a folder, with what the mail says; flags are 0 or 1, addresses joined by `;`.
 
     `body` and `is_html` are as sent; `stored_body` is the HTML in which the mail service keeps the body: empty for
-    a fragment in the usual document, None where it does not differ.
+    a fragment or a text in the usual document, None where it does not differ.
     """
 
     id: int
@@ -114,8 +114,8 @@ class Event(NamedTuple):
     in another service.
 
     `body` and `is_html` are as sent; `stored_body` is the HTML in which the mail service keeps the body: empty for
-    a fragment in the usual document, None where it does not differ. `shown_as_html` says whether the body that the
-    connector shows is HTML.
+    a fragment or a text in the usual document, None where it does not differ. `shown_as_html` says whether the body
+    that the connector shows is HTML.
     """
 
     id: int

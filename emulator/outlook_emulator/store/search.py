@@ -9,7 +9,7 @@ from outlook_emulator.slices import LONG, Sliced
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.full_text import Alternative, alternatives
-from outlook_emulator.store.mail import EVER
+from outlook_emulator.store.mail import EVER, newest_message
 from outlook_emulator.store.records import Facets, Message, MessageKey
 from outlook_emulator.store.search_tree import Node
 
@@ -18,15 +18,13 @@ _MILLISECOND = 1000
 _LAST_MILLISECOND = 2**42 - 1
 _PAGES = 32
 """How many pages of the index are merged at once."""
-_COMPARISONS, _FEWEST = 50_000, 100
-"""How much is compared in one window of a search, in words times messages, and the fewest messages of a window."""
+_COMPARISONS, _FEWEST = 50_000, 200
+"""How much a search compares while others wait, in words times messages, and the fewest messages that it looks at."""
 _PREFIX = '" *'
 """What a match expression has behind the start of a word."""
 _PHRASE = re.compile(r'"([^"]*)"')
-_MANY_WORDS = 20
-"""From more words on, a search of a large index runs in one step."""
 _FEW = 1000
-"""The number of messages in an index that is small."""
+"""The same number for a search with the start of a word, for which SQLite gathers all words that start so."""
 _IMPORTANCES = ("low", "normal", "high")
 
 
@@ -91,24 +89,13 @@ def merge(db: Database) -> bool:
 
 
 def _newest(db: Database, values: dict[str, Any], top: int) -> Sliced[list[tuple[int, int]]]:
-    """The row numbers and keys of the newest messages that match, read in windows of row numbers."""
-    matches: list[tuple[int, int]] = []
-    since, until = values["since"], values["until"]
+    """The row numbers and keys of the newest messages that match."""
     words = sum(len(phrase.split()) for phrase in _PHRASE.findall(values["match"]))
-    is_wide = words > _MANY_WORDS or _PREFIX in values["match"]
-    if is_wide and db.one(sql.SEARCH_WINDOW, {"until": EVER, "rows": _FEW}):
-        # Whatever the window, SQLite first opens the list of each word, and gathers all words with a prefix.
+    most = _FEW if _PREFIX in values["match"] else max(_FEWEST, _COMPARISONS // words)
+    # In one query: SQLite looks for the first match in the whole index, however small the span is that it is to search.
+    if newest_message(db) > most:
         yield LONG
-        return db.all(sql.SEARCH, {**values, "top": top})
-    # The work in a window is that of its rows times that of the words.
-    rows = max(_FEWEST, _COMPARISONS // len(values["match"].split()))
-    while len(matches) < top and since < until:
-        border = db.one(sql.SEARCH_WINDOW, {"until": until, "rows": rows})
-        start = max(since, border[0]) if border else since
-        matches += db.all(sql.SEARCH, {**values, "since": start, "until": until, "top": top - len(matches)})
-        until = start
-        yield None
-    return matches
+    return db.all(sql.SEARCH, {**values, "top": top})
 
 
 def _search_values(alternative: Alternative, folder_id: int, facets: Facets) -> dict[str, Any]:

@@ -96,6 +96,12 @@ _REFERENCES: dict[str, Sequence[str]] = {
     ),
     "contact": ("mailbox_id <> (SELECT mailbox_id FROM contact_folder WHERE id = folder_id)",),
     "question": ("(answer IS NULL) <> (answered IS NULL)",),
+    "search_entry": (
+        # As `search` makes the row ids, so that the index has room for every message.
+        "(rowid_ & 0x1FFFFF) <> (message_id & 0x1FFFFF)",
+        "NOT EXISTS (SELECT 1 FROM message_search_content WHERE id = rowid_ AND c0 = message_id)",
+        "(SELECT count(*) FROM message_search_content) <> (SELECT count(*) FROM search_entry)",
+    ),
 }
 """What is wrong with a row, as a condition."""
 _FOLDERS_IN_TREES = """

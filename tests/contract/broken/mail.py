@@ -66,8 +66,8 @@ SWAPS = (
     Swap(
         "a fragment that stays a fragment",
         "mailbox.stored_body",
-        "return item.stored_body or _BEFORE_FRAGMENT + item.body + _AFTER_FRAGMENT",
-        "return item.stored_body or item.body",
+        "return _BEFORE_FRAGMENT + item.body + _AFTER_FRAGMENT if item.is_html",
+        "return item.body if item.is_html",
     ),
     Swap(
         "mail without recipients that is sent",

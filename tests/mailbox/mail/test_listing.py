@@ -14,6 +14,7 @@ from azure.connectors.sdk.exceptions import ConnectorException
 
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
+from outlook_emulator.mailbox.mail import listing
 from outlook_emulator.settings import Settings
 from tests.conftest import Connection, Sandbox
 
@@ -197,8 +198,11 @@ def test_defaults_are_ten_unread_of_the_inbox(alice: Connection) -> None:
     assert expected == subjects(alice.sdk("get_emails_async")["value"])
 
 
-def test_the_first_version_pages_by_skip(alice: Connection) -> None:
+@pytest.mark.parametrize("few", [1, 5000])
+def test_the_first_version_pages_by_skip(alice: Connection, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     """`skip` leaves out the newest mails that pass the filters; past the end the list is empty."""
+    # What skips more than that is read aside.
+    monkeypatch.setattr(listing, "_FEW", few)
     for number in range(7):
         alice.deliver(subject=f"word {number}", is_read=number % 2 == 0)
     pages = [alice.get(FIRST, top=3, skip=skip, fetchOnlyUnread=False) for skip in (0, 3, 6, 9)]

@@ -58,6 +58,7 @@ def test_preflight(http: httpx.Client, origin: str, path: str) -> None:
     assert "authorization,content-type,x-ms-request-url" == allowed["access-control-allow-headers"]
     assert {"GET", "POST", "PATCH", "PUT", "DELETE"} <= set(allowed["access-control-allow-methods"].split(", "))
     assert "Origin" in response.headers["vary"]
+    assert "nosniff" == response.headers["x-content-type-options"]
 
 
 def test_local_network(http: httpx.Client) -> None:

@@ -44,7 +44,7 @@ MAX_NAME = 255
 
 def create_well_known(db: Database, mailbox_id: int) -> None:
     """Create the folders that every mailbox has."""
-    keys = {name: mail_store.insert_folder(db, mailbox_id, None, text, name) for name, text in WELL_KNOWN.items()}
+    keys = mail_store.insert_well_known_folders(db, mailbox_id, WELL_KNOWN)
     mailboxes.set_folders(
         db, mailbox_id, inbox_id=keys["inbox"], sent_id=keys["sentitems"], deleted_id=keys["deleteditems"]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from outlook_emulator.mailbox.mail import folders, search_index
 from outlook_emulator.mailbox.mail.reading import MessageView, message_view
 from outlook_emulator.mailbox.mail.search import parse
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.slices import Sliced
+from outlook_emulator.slices import Sliced, in_one_step
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import search as store_search
 from outlook_emulator.store.full_text import MAX_ALTERNATIVES, TooManyAlternatives
@@ -21,6 +22,8 @@ from outlook_emulator.store.records import Facets, Message, MessageKey
 from outlook_emulator.store.search_tree import Node, Span, both
 
 _IMPORTANCES = ("low", "normal", "high")
+_FEW = 5000
+"""How many messages a list skips in next to no time."""
 
 
 class TextFilter:
@@ -85,6 +88,8 @@ def find_or_search(
     """The messages that `find` or `search` returns. `filters` are those of `find`."""
     if search_query and search_query.strip():
         return search(mailbox, search_query, **filters)
+    if filters.get("skip", 0) > _FEW:
+        return in_one_step(partial(find, mailbox, **filters))
     return find(mailbox, **filters)
 
 

@@ -13,6 +13,7 @@ from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.calendar import occurrences
 from outlook_emulator.mailbox.mail import folders
+from outlook_emulator.mailbox.sought_text import SoughtText
 from outlook_emulator.mailbox.text import plain_text
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import wait_shapes as shapes
@@ -98,16 +99,18 @@ class Item:
         self._sent: str | None = None
         self._plain: str | None = None
 
-    def has(self, text: str) -> bool:
+    def has(self, text: SoughtText) -> bool:
         """Whether the body contains a text, as it was sent or as a reader sees it."""
         if self._sent is None:
             self._sent = self._read_body().lower()
         # The body as sent first, because extracting the visible text costs more.
-        if text in self._sent:
+        if text.lowered in self._sent:
             return True
+        if not text.may_show(self._sent):
+            return False
         if self._plain is None:
             self._plain = plain_text(self._read_body()).lower()
-        return text in self._plain
+        return text.lowered in self._plain
 
 
 class ItemReader:
@@ -139,22 +142,22 @@ class ItemReader:
                 self._folders[place] = None
         return self._folders[place]
 
-    def pages(self, kind: str, scope: Scope) -> Iterator[list[Item]]:
-        """The items of a kind in a scope, page by page."""
+    def sources(self, kind: str, scope: Scope) -> Iterator[Iterator[list[Item]]]:
+        """What has items of a kind in a scope; each gives them page by page, the newest first."""
         db = self._db
         if kind == "mail":
             for mailbox_id in (0,) if scope.mailboxes is None else sorted(scope.mailboxes):
                 heads = partial(mail_store.message_heads, db, newer=scope.newer, subject=scope.subject)
                 read = partial(heads, mailbox_id=mailbox_id)
-                yield from _pages(mail_store.newest_message(db), read, self._of_mail)
+                yield _pages(mail_store.newest_message(db), read, self._of_mail)
             if scope.has_outbox:
                 read_outbox = partial(outbox.page, db, newer=scope.newer, subject=scope.subject)
-                yield from _pages(outbox.newest(db), read_outbox, self.of_outbox)
+                yield _pages(outbox.newest(db), read_outbox, self.of_outbox)
         elif kind == "event":
-            yield from _pages(calendar_store.newest_event(db), partial(calendar_store.event_page, db), self._of_event)
+            yield _pages(calendar_store.newest_event(db), partial(calendar_store.event_page, db), self._of_event)
         else:
             last = trigger_store.newest_callback(db)
-            yield from _pages(last, partial(trigger_store.callback_page, db), self.of_callback)
+            yield _pages(last, partial(trigger_store.callback_page, db), self.of_callback)
 
     def is_sent_copy(self, mailbox_id: int, folder_id: int) -> bool:
         """Whether a folder is the Sent Items of its mailbox."""
@@ -197,7 +200,7 @@ class ItemReader:
             head.id,
             head.content_id,
             Match((head.content_id, head.id), owner, head),
-            lambda: mail_store.stored_mail(self._db, head.content_id).body,
+            lambda: mail_store.body(self._db, head.content_id),
             subject=head.subject,
             sender=head.sender,
             addresses=frozenset((owner.address,)),
@@ -213,7 +216,7 @@ class ItemReader:
             mail.content_id,
             # A mail that left the sandbox is in none of its mailboxes, so it has neither a connection nor a folder.
             Match((mail.content_id, 0), _NOBODY, mail),
-            lambda: mail_store.stored_mail(self._db, mail.content_id).body,
+            lambda: mail_store.body(self._db, mail.content_id),
             subject=mail.subject,
             sender=mail.sender,
             addresses=frozenset(addresses.split(mail.recipients.lower())),
@@ -285,8 +288,8 @@ def _pages(
     last: int, read: Callable[[int, int], list[Any]], make: Callable[[Any], Item | None]
 ) -> Iterator[list[Item]]:
     # By keys and not by number, so that a page with few items in the scope takes no longer than others.
-    for after in range(0, last, PAGE):
-        yield [item for record in read(after, after + PAGE) if (item := make(record)) is not None]
+    for after in reversed(range(0, last, PAGE)):
+        yield [item for record in reversed(read(after, after + PAGE)) if (item := make(record)) is not None]
 
 
 def _show_outbox_mail(mail: OutboxMail) -> shapes.Found:

@@ -7,6 +7,7 @@ from typing import Any
 
 from outlook_emulator.mailbox import addresses
 from outlook_emulator.mailbox.mail.delivery import untagged
+from outlook_emulator.mailbox.sought_text import SoughtText
 from outlook_emulator.server.admin.wait_items import OUTBOX, Item, ItemReader, Scope
 from outlook_emulator.store.records import Callback
 from outlook_emulator.traffic.wait_conditions import DEFAULT_PROGRESS, PROGRESS
@@ -63,7 +64,7 @@ class Matcher:
         """The tests of mails and events, the cheap ones first."""
         recipients, senders = addresses.lowered(order.get("recipient")), addresses.lowered(order.get("from"))
         reached, subject = self._reached or frozenset(), self.subject
-        text, folder = order.get("text", "").lower(), order.get("folder", "")
+        text, folder = SoughtText(order.get("text", "")), order.get("folder", "")
 
         def is_recipient(item: Item) -> bool:
             return not (recipients if item.mailbox_id == OUTBOX else reached).isdisjoint(item.addresses)
@@ -80,7 +81,7 @@ class Matcher:
 
     def _of_callbacks(self, order: Mapping[str, Any]) -> dict[str, _Test]:
         """The tests of callbacks, the cheap ones first."""
-        wanted, text = PROGRESS.index(order.get("until", DEFAULT_PROGRESS)), order.get("text", "").lower()
+        wanted, text = PROGRESS.index(order.get("until", DEFAULT_PROGRESS)), SoughtText(order.get("text", ""))
         return {
             "kind": lambda item: _callback(item).kind == "poke",
             "url": lambda item: _callback(item).url == order["url"],

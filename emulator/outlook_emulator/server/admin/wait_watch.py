@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from heapq import nlargest
 from time import perf_counter
@@ -120,27 +120,53 @@ class Watcher:
                 await watch.woken()
             self.check(watch)
 
-    async def read_all(self, watch: Watch, misses: list[NearMiss] | None = None) -> None:
-        """Compare all items with a wait; puts those that fail the fewest conditions into `misses`, if asked to."""
+    async def read_all(self, watch: Watch) -> None:
+        """Compare all items with a wait."""
         watch.must_read_all = False
-        matcher, pause_at = watch.matcher, perf_counter() + SLICE
-        for items in self.reader.pages(watch.kind, matcher.scope() if misses is None else Scope()):
+
+        def take(item: Item) -> None:
+            watch.consider(item)
+            if watch.kind in _CALLBACKS:
+                self._remember_unfinished(watch, item)
+
+        for pages in self.reader.sources(watch.kind, watch.matcher.scope()):
+            await self._read(watch, pages, take)
+
+    async def near_misses(self, watch: Watch) -> list[NearMiss]:
+        """The items that fail the fewest conditions, the newest first."""
+        if watch.must_read_all:
+            await self.read_all(watch)
+        misses: list[NearMiss] = []
+        nearest = 0
+
+        def take(item: Item) -> bool:
+            nonlocal misses, nearest
+            if differs := watch.matcher.differs(item):
+                misses.append((item.match, differs))
+                nearest += len(differs) == 1
+                if len(misses) > PAGE:
+                    misses = _nearest(misses)
+            # No older one comes nearer.
+            return nearest == _NEAR_MISSES
+
+        for pages in self.reader.sources(watch.kind, Scope()):
+            nearest = 0
+            await self._read(watch, pages, take)
+        return _nearest(misses)
+
+    async def _read(self, watch: Watch, pages: Iterator[list[Item]], take: Callable[[Item], bool | None]) -> None:
+        """Pass the items that a wait looks at on, until that returns true; pauses for other requests."""
+        pause_at = perf_counter() + SLICE
+        for items in pages:
             # Folders may have changed since the last page.
             self.reader.renew()
             for item in items:
                 if perf_counter() >= pause_at:
                     # Within a page, since a condition on the text reads bodies.
                     pause_at = await self._pause()
-                if item.is_sent_copy and not matcher.has_folder:
-                    # It has the subject and the text of the mail that the wait is for.
-                    continue
-                watch.consider(item)
-                if watch.kind in _CALLBACKS:
-                    self._remember_unfinished(watch, item)
-                if misses is not None and (differs := matcher.differs(item)):
-                    misses.append((item.match, differs))
-            if misses is not None:
-                misses[:] = nlargest(_NEAR_MISSES, misses, key=lambda miss: (-len(miss[1]), miss[0].order))
+                # A sender's own copy has the subject and the text of the mail that the wait is for.
+                if (watch.matcher.has_folder or not item.is_sent_copy) and take(item):
+                    return
             pause_at = await self._pause()
             if self._db.closed:
                 return
@@ -150,12 +176,6 @@ class Watcher:
         await asyncio.sleep(0)
         await self._db.turn.free()
         return perf_counter() + SLICE
-
-    async def near_misses(self, watch: Watch) -> list[NearMiss]:
-        """Look at all items for the last time; those that fail the fewest conditions, the newest first."""
-        misses: list[NearMiss] = []
-        await self.read_all(watch, misses)
-        return misses
 
     def check(self, watch: Watch) -> None:
         """Raise what has ended a wait: the sandbox was deleted, or the server stops."""
@@ -314,3 +334,8 @@ def _offer(item: Item, watches: list[Watch]) -> None:
     # In one expression, since every write runs it for every open wait, and most subjects differ.
     for watch in [watch for watch in watches if watch.subject in subject]:
         watch.consider(item)
+
+
+def _nearest(misses: list[NearMiss]) -> list[NearMiss]:
+    """Those that fail the fewest conditions, the newest first."""
+    return nlargest(_NEAR_MISSES, misses, key=lambda miss: (-len(miss[1]), miss[0].order))

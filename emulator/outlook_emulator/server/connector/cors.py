@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from outlook_emulator.server.content_types import NO_SNIFF
 from outlook_emulator.settings import listed
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
@@ -54,7 +56,15 @@ class Cors:
 
 
 class _Readable(CORSMiddleware):
-    """Starlette's middleware, with every header of a response readable by the page: it lists those of the response."""
+    """Starlette's middleware, with every header of a response readable by the page: it lists those of the response.
+
+    Its own responses, to the question before a request, have the header against sniffing that all others have.
+    """
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        response.raw_headers.append(NO_SNIFF)
+        return response
 
     async def send(self, message: Message, send: Send, request_headers: Headers) -> None:
         if message["type"] == "http.response.start":

@@ -221,6 +221,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "STORED_MAIL": select(
         *(column for column in _columns(StoredMail, content) if column.name != "raw"), *_unless_large(content.c.raw)
     ).where(content.c.id == bindparam("id")),
+    "BODY": select(content.c.body).where(content.c.id == bindparam("id")),
     "INSERT_MESSAGE": _insert(message, "id", "last_verb"),
     "COPY_MESSAGE": insert(message).from_select(
         [c.name for c in message.c if c.name != "id"],
@@ -305,11 +306,15 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
         event.c.span_end >= bindparam("since"),
         event.c.span_start < bindparam("until"),
     ),
-    "INVITATIONS": select(list_entry.c.owner_id)
+    # By a span and not by LIKE: SQLite compiles a statement again whenever a parameter of LIKE changes.
+    "INVITATIONS": select(list_entry.c.owner_id, list_entry.c.value)
     .where(
         list_entry.c.member == literal_column("'attendees'"),
         list_entry.c.kind == literal_column("'event'"),
-        or_(list_entry.c.value == bindparam("address"), list_entry.c.value.like(bindparam("tagged"), escape="\\")),
+        or_(
+            list_entry.c.value == bindparam("address"),
+            (list_entry.c.value >= bindparam("since")) & (list_entry.c.value < bindparam("until")),
+        ),
     )
     .order_by(list_entry.c.owner_id),
     "EVENT_ANYWHERE": _EVENTS.where(event.c.id == bindparam("id")),
@@ -450,6 +455,9 @@ SEARCH_COLUMNS = (
 # The index is named, since the planner may choose the other index on the state.
 _FROM_WAITING = "FROM callback INDEXED BY callback_url WHERE state = 'pending'"
 RAW_STATEMENTS = {
+    # In one statement, since a mailbox has many of them and a sandbox may have thousands of mailboxes.
+    "INSERT_WELL_KNOWN_FOLDERS": "INSERT INTO folder (mailbox_id, name, well_known)"
+    " SELECT :mailbox_id, value, key FROM json_each(:folders) RETURNING well_known, id",
     "RESERVE_ATTACHMENT": "UPDATE attachment SET content = zeroblob(:size) WHERE id = :id",
     "RESERVE_RAW": "UPDATE content SET raw = zeroblob(:size) WHERE id = :id",
     # Skips from URL to URL in the index of pending callbacks, however many are pending for each.
@@ -461,8 +469,6 @@ RAW_STATEMENTS = {
     " SELECT waited.url, callback.due FROM waited"
     f" JOIN callback ON callback.id = (SELECT min(id) {_FROM_WAITING} AND url = waited.url)",
     "MERGE_INDEX": "INSERT INTO message_search (message_search, rank) VALUES ('merge', :pages)",
-    # The table in which SQLite keeps the length of each text has the row ids in order, in few pages.
-    "SEARCH_WINDOW": "SELECT id FROM message_search_docsize WHERE id < :until ORDER BY id DESC LIMIT 1 OFFSET :rows",
     # Two counts in indexes: a sum over the rows would read all of them.
     "FOLDER_COUNTS": "SELECT folder.mailbox_id, folder.id,"
     " (SELECT count(*) FROM message INDEXED BY message_folder WHERE folder_id = folder.id),"

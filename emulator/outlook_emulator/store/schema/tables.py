@@ -93,7 +93,7 @@ class Content(SQLModel, table=True):
     """The content of a mail, shared by all copies. Address columns contain addresses without names, joined by `;`.
 
     `body` and `is_html` are as sent. `stored_body` is the HTML in which the mail service keeps the body if it differs,
-    and empty for a fragment in the usual document.
+    and empty for a fragment or a text in the usual document.
     `headers` is a JSON list of the internet headers as sent, with display names. `raw` contains the original bytes of
     an imported mail.
     """
