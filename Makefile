@@ -6,7 +6,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 	--no-annotate $(UPGRADE)
 
 .PHONY: run test test-fast contract contract-long broken-emulators probes lint bench sql samples docs docs-tables vendor screenshots
-.PHONY: lock
+.PHONY: lock types types-on-windows
 .PHONY: dist image check-python clean
 .DEFAULT_GOAL := run
 # With this variable, each of the many processes that the tests start would compile the sources again.
@@ -33,7 +33,12 @@ broken-emulators: .venv/dev.stamp ## run the suite over every broken emulator, a
 lint: .venv/dev.stamp ## run ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync types types-on-windows
+
+types: .venv/dev.stamp
 	$(BIN)/mypy
+
+types-on-windows: .venv/dev.stamp
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows emulator
 
 probes: .venv/dev.stamp ## write the emulator's answers to the probes, after a change of behaviour

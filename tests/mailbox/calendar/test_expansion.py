@@ -28,7 +28,7 @@ from outlook_emulator.store.database import Database
 
 ZONES = ("UTC", "GMT Standard Time", "Pacific Standard Time", "AUS Eastern Standard Time", "India Standard Time")
 """Zones of both hemispheres, with daylight saving time, with a half-hour offset, and plain UTC."""
-EXAMPLES = 100
+EXAMPLES = 50
 DAYS = sorted(int(day) for day in DayOfWeek)
 
 

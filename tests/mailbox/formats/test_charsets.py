@@ -218,5 +218,5 @@ def test_line_ends_in_two_byte_text() -> None:
 @pytest.mark.parametrize("label", ["iso-2022-jp", "big5", "gb18030", "euc-jp", "shift_jis", "euc-kr", "utf-8", "hz"])
 @pytest.mark.parametrize("data", [b"\xff", b"\x81", b"\xa2A", b"\x1b$B", b"\x8f\xa1", b"\x840"])
 def test_broken_text_is_decoded_in_seconds(label: str, data: bytes) -> None:
-    """A megabyte of broken text takes no longer than its length."""
-    assert isinstance(decode_text(data * (1_000_000 // len(data)), label), str)
+    """Long broken text takes no longer than its length: the square of it would be hours."""
+    assert isinstance(decode_text(data * (200_000 // len(data)), label), str)
