@@ -45,7 +45,7 @@ class AwakeDatabases:
         if len(self._awake) >= self._most:
             self._make_room()
         elif len(self._awake) >= self._few:
-            any(not other.used and other.rest() for other in list(self._awake))
+            self._rest_one_unused()
         self._awake[database] = None
 
     def remove(self, database: Resting) -> None:
@@ -59,6 +59,11 @@ class AwakeDatabases:
                 database.used = False
             elif len(self._awake) > self._few and database in self._awake and database.rest():
                 yield None
+
+    def _rest_one_unused(self) -> None:
+        for database in list(self._awake):
+            if not database.used and database.rest():
+                return
 
     def _make_room(self) -> None:
         # A second chance for those used since the last round: exact order would cost every request.
