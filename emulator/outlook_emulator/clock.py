@@ -184,11 +184,24 @@ def microseconds(when: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+def instant_of(when: datetime) -> int:
+    """The instant of a time from elsewhere. Raises ValueError where an offset leads before the year 1 or beyond 9999.
+
+    No text could show such an instant.
+    """
+    instant = microseconds(when)
+    if not FIRST_INSTANT <= instant <= LAST_INSTANT:
+        raise ValueError("it is not between the years 1 and 9999")
+    return instant
+
+
 def moment(instant: int) -> datetime:
     """A stored instant as an aware datetime in UTC."""
     return _EPOCH + timedelta(microseconds=instant)
 
 
+FIRST_INSTANT, LAST_INSTANT = microseconds(datetime.min), microseconds(datetime.max)
+"""The first microsecond of the year 1, and the last one of the year 9999; no text shows others."""
 LATEST = microseconds(datetime(9000, 1, 1))
 """The last instant to which a clock can be set; the years after it leave room for dates computed from there."""
 

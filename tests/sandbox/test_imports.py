@@ -9,7 +9,8 @@ import pytest
 from starlette.applications import Starlette
 
 from tests import imported_values
-from tests.imported_values import Change, changed, changes, check, exported
+from tests.imported_values import ADMIN, Change, changed, changes, check, exported
+from tests.server.test_fuzz import send
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +46,25 @@ UNREADABLE: list[tuple[str, str, Any]] = [
 ]
 
 
+_EVENT = "BEGIN:VEVENT\r\nDTSTART:20260304T100000Z\r\n{}\r\nEND:VEVENT\r\n"
+_PLACES = ("1", "[]", '{"x":1}', '{"Address":null}', '{"Address":{"City":[1]}}', '{"Address":{"City":NaN}}')
+_PLACES += (
+    '{"Address":{"City":1000000000000000000000}}',
+    '{"Address":{"City":"\\\\ud800"}}',
+    '{"a":' * 2000 + "1" + "}" * 2000,
+)
+_LINES = [f"X-OUTLOOK-PLACE:{place}" for place in _PLACES]
+_LINES += [
+    "X-OUTLOOK-RESPONDED:0001-01-01T00:00:00+14:00",
+    'ATTENDEE;X-OUTLOOK-RESPONDED="9999-12-31T23:59:59-14:00":mailto:a@b.c',
+]
+FILES = {
+    "deliver": "From: e@f.g\nDate: Fri, 31 Dec 9999 23:59:59 -1400\nSubject: Late\n\nb",
+    "contactfolders/Contacts/import": "BEGIN:VCARD\nFN:Ann\nBDAY:0001-01-01T00:00:00+14:00\nEND:VCARD\n",
+    "calendars/Calendar/import": f"BEGIN:VCALENDAR\r\n{''.join(map(_EVENT.format, _LINES))}END:VCALENDAR\r\n",
+}
+
+
 @pytest.fixture(scope="module")
 def app() -> Any:
     yield from imported_values.running()
@@ -67,3 +87,17 @@ def test_accepted_values_can_be_read(app: Starlette, file: bytes) -> None:
     check(app, strange)
 
     assert len(accepted) > 10
+
+
+def test_what_files_bring_can_be_read_and_exported() -> None:
+    """Values in files that no response could show are left out, so that an export of the sandbox can be imported."""
+    for app in imported_values.running():
+        place = f"{ADMIN}/connections"
+        assert send(app, "POST", place.encode(), body=b'{"id": "alice"}').status == 201
+        for path, content in FILES.items():
+            headers = [(b"authorization", b"Bearer x"), (b"content-type", b"message/rfc822")]
+            reply = send(app, "POST", f"{place}/alice/{path}".encode(), headers=headers, body=content.encode())
+            assert reply.status == 201, reply
+        reply = send(app, "GET", f"{ADMIN}/export".encode())
+        assert reply.status == 200, reply
+        check(app, reply.body)

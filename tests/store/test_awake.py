@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -113,8 +114,13 @@ def test_a_large_database_in_memory_stays_awake() -> None:
         assert "x" * 1_000_000 == sandbox_state.get(db, "a")
 
 
-def test_a_closed_database_does_not_wake(db: Database) -> None:
+@pytest.mark.parametrize("name", [None, "a.sqlite"])
+def test_a_closed_database_does_not_wake(tmp_path: Path, name: str | None) -> None:
+    """A file is not opened again, even if it is there: it may be that of another sandbox with the same name."""
+    databases = AwakeDatabases(10)
+    db = Database(name and tmp_path / name, awake=databases)
     db.rest()
     db.close()
     with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
         sandbox_state.get(db, "a")
+    assert 0 == len(databases)

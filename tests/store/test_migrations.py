@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
-from outlook_emulator.store import images, migrations
+from outlook_emulator.store import calendar, change_feed, images, migrations
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.opening import SCHEMA_VERSION, IncompatibleFile
+from outlook_emulator.store.records import Event
 
 OLD = Path(__file__).parent / "old"
 FILES = sorted(path.name.removesuffix(".sqlite.gz") for path in OLD.glob("*.sqlite.gz"))
@@ -110,6 +112,21 @@ def test_image_of_an_earlier_version_is_migrated(name: str) -> None:
     assert SCHEMA_VERSION == images.version_of(again)
     with closing(Database(image=again)) as db:
         assert count(db, "message") >= 7
+
+
+def test_earlier_states_of_events_are_migrated() -> None:
+    """The change feed keeps events as they were before a change, in the columns that they had in its version."""
+    with closing(sqlite3.connect(":memory:")) as old:
+        images.deserialize(old, old_image("v4.sqlite"))
+        (columns,) = old.execute("SELECT group_concat(name) FROM pragma_table_info('event')").fetchone()
+        old.execute(
+            f"UPDATE change SET before = (SELECT json_array({columns}) FROM event LIMIT 1) WHERE kind = 'event'"
+        )
+        image = old.serialize()
+
+    with closing(Database(image=image)) as db:
+        event = next(calendar.all_events(db))
+        assert {event} == {Event._make(json.loads(state)) for state in change_feed.earlier_states(db)}
 
 
 def test_texts_of_an_earlier_version_are_shown_as_before(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A contact as a value, independent of any folder.
 
 A plain text field needs these edits; everything else follows from them: `Contact` in `store/records.py` (then `make
-sql`), `SCHEMA_VERSION` in `store/database.py`, `Card` here, the shapes in `wire/contacts.py`, and the response in
+sql`), `SCHEMA_VERSION` in `store/opening.py`, `Card` here, the shapes in `wire/contacts.py`, and the response in
 `wire/contacts_convert.py`.
 """
 

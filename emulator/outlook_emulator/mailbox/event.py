@@ -3,7 +3,8 @@
 A plain text field needs five edits; everything else follows from them:
 
 1. `store/records.py`: a field of `Event`, which declares the column too; then `make sql`.
-2. `store/database.py`: a new `SCHEMA_VERSION`, since older data files lack the column.
+2. `store/opening.py`: a new `SCHEMA_VERSION`, since older data files lack the column. `store/migrations.py`: a step
+   that adds it to the earlier states of events in the change feed.
 3. Here: a field of `EventFields`, and one of `EventChanges` if clients may set it.
 4. `wire/calendar.py`: a member of each shape that shows it; requests are read by its name in snake_case.
 5. `wire/calendar_convert.py`: where responses show it.

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from outlook_emulator.clock import microseconds
+from outlook_emulator.clock import instant_of
 from outlook_emulator.enums import Importance
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.contact import Card
@@ -162,12 +162,12 @@ class _Table:
     def instant(self, key: str) -> int:
         value = self.values.get(key)
         # TOML has times of its own, JSON has only texts.
-        if isinstance(value, str):
-            try:
-                return microseconds(datetime.fromisoformat(value))
-            except ValueError:
-                raise self.error(f"'{key}' must be a date with a time in ISO 8601, not '{value[:50]}'") from None
-        return microseconds(self._value(key, datetime, "a date with a time", None))
+        if not isinstance(value, str):
+            value = self._value(key, datetime, "a date with a time", None).isoformat()
+        try:
+            return instant_of(datetime.fromisoformat(value))
+        except ValueError:
+            raise self.error(f"'{key}' must be a date with a time in ISO 8601, not '{value[:50]}'") from None
 
     def values_of(self, key: str) -> list[Any]:
         return list(self._value(key, list, "a list", []))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from outlook_emulator.clock import microseconds, moment
+from outlook_emulator.clock import instant_of
 from outlook_emulator.errors import InvalidRequest
 
 _DAYS = r"(?:(?P<weeks>[0-9]{1,9})W)?(?:(?P<days>[0-9]{1,9})D)?"
@@ -38,8 +38,6 @@ def read_duration(text: str, member: str) -> int:
 def read_instant(text: str, member: str) -> int:
     """The instant in an ISO 8601 text, by default in UTC. Raises InvalidRequest."""
     try:
-        instant = microseconds(datetime.fromisoformat(text))
-        moment(instant)  # Converted to UTC, an instant can be outside of the calendar.
-    except (ValueError, OverflowError):
+        return instant_of(datetime.fromisoformat(text))
+    except ValueError:
         raise InvalidRequest(f"'{member}' must be an ISO 8601 date and time, not '{text[:50]}'.") from None
-    return instant

@@ -316,12 +316,13 @@ class Database:
         """Open or unpack the database if it rests. Call it on the event loop before a thread gets the database."""
         if not self.is_resting:
             return
+        if self.closed:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
         if self.path is not None:
             self._check_file()
             self._bind(opening.open_file(self.path))
             return
-        if self._packed is None:
-            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        assert self._packed is not None
         self._bind(opening.open_memory(decompress(self._packed)))
         self._packed = None
 

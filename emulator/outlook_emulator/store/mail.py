@@ -212,15 +212,16 @@ def message_by_message_id(db: Database, mailbox_id: int, message_id: str) -> Mes
 
 def newest_messages(db: Database, folder_id: int, facets: Facets, top: int, skip: int) -> Iterable[Message]:
     """The messages of a folder that have the facets, newest first."""
-    request, kept = (folder_id, facets, top, skip), db.kept_messages
-    if top <= _SHORT_LIST and (messages := kept.get_list(request, db.writes)) is not None:
+    request, kept, is_short = (folder_id, facets, top, skip), db.kept_messages, top <= _SHORT_LIST
+    if is_short and (messages := kept.get_list(request, db.writes)) is not None:
         return messages
     values = {"folder_id": folder_id, "since": -EVER, "until": EVER, "below": 0, "top": top, "skip": skip}
     # What is skipped is only read from an index if the content is not read along with it.
-    if top > _SHORT_LIST and not skip:
+    if not (is_short or skip):
         return map(Message._make, db.execute(sql.LIST_MESSAGES[facet_key(*facets)], values))
     messages = list(_kept_or_read(db, db.all(sql.LIST_KEYS[facet_key(*facets)], values)))
-    kept.keep_list(request, messages)
+    if is_short:
+        kept.keep_list(request, messages)
     return messages
 
 

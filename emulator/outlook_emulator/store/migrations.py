@@ -41,6 +41,8 @@ _STEPS: dict[int, tuple[str, ...]] = {
         "CREATE TABLE element (id)",
     ),
     2: (
+        # Earlier states of events came with version 3.
+        "ALTER TABLE change ADD COLUMN before",
         # From version 3 on, an instant is a position in the change feed, so that no two entries may share one.
         # A running maximum: each entry is at least one microsecond later than the entry before.
         "CREATE TEMP TABLE later AS SELECT seq, seq + max(at - seq) OVER (ORDER BY seq) AS at FROM change",
@@ -62,6 +64,13 @@ _STEPS: dict[int, tuple[str, ...]] = {
         # Documents of bodies came with it; earlier bodies are shown as they were sent.
         "ALTER TABLE content ADD COLUMN stored_body",
         "ALTER TABLE event ADD COLUMN stored_body",
+        # An earlier state is a list of all columns of the event. Two came behind the first eleven: `stored_body` and
+        # `shown_as_html`.
+        (
+            "UPDATE change SET before = (SELECT json_group_array(value) FROM"
+            " (SELECT key + 2 * (key > 10) AS place, value FROM json_each(change.before)"
+            " UNION ALL SELECT 11, NULL UNION ALL SELECT 12, 0 ORDER BY place)) WHERE before IS NOT NULL"
+        ),
     ),
     5: (
         # From version 6 on, the document of a short text is made when it is read.

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from outlook_emulator.clock import FIRST_INSTANT, LAST_INSTANT
 from outlook_emulator.enums import (
     AttendeeType,
     CallbackKind,
@@ -28,8 +29,6 @@ from outlook_emulator.enums import (
 )
 from outlook_emulator.store.records import Event
 
-FIRST_INSTANT, LAST_INSTANT = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""The first microsecond of the year 1, and the last one of the year 9999; no text shows others."""
 _DAY = 86_400_000_000
 _LARGEST_KEY = 2**53
 """Far beyond what counting reaches, and far from where SQLite has no further key."""
@@ -221,8 +220,8 @@ def _is_attendee(value: Any) -> bool:
     )
 
 
-def _is_place(value: Any) -> bool:
-    """The address and the coordinates of an event: texts and numbers."""
+def is_place(value: Any) -> bool:
+    """Whether a JSON value can be the address and the coordinates of an event: objects of texts and numbers."""
     return isinstance(value, dict) and all(
         isinstance(part, dict) and all(isinstance(entry, str | float | int | None) for entry in part.values())
         for part in value.values()
@@ -246,7 +245,7 @@ def _is_envelope(value: Any) -> bool:
 
 
 _EVENT_JSON: dict[str, Shape] = {
-    "place": _is_place,
+    "place": is_place,
     "categories": _texts,
     "attendees": _list_of(_is_attendee),
     "rule": _is_object,

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import orjson
 
-from outlook_emulator.clock import iso_seconds, microseconds
+from outlook_emulator.clock import instant_of, iso_seconds
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.ids import IdKind, contact_change_key, encode
 from outlook_emulator.mailbox.contact import Card
@@ -168,12 +168,9 @@ def _birthday(text: str | None) -> int | None:
     if not text or not text.strip():
         return None
     try:
-        birthday = microseconds(datetime.fromisoformat(text.strip()))
-        # An offset can move the first or the last day of the calendar out of range.
-        iso_seconds(birthday)
-    except (ValueError, OverflowError):
+        return instant_of(datetime.fromisoformat(text.strip()))
+    except ValueError:
         raise InvalidRequest(f"The property 'Birthday' must be a date, not '{text[:100]}'.") from None
-    return birthday
 
 
 def _refuse_nul(value: Any, where: str) -> None:

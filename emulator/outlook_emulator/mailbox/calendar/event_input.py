@@ -19,7 +19,6 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.timezones import canonical
 
-"""The years in which Exchange allows events."""
 _DAY = timedelta(days=1)
 # A `+` that was not escaped in a query arrives as a blank.
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 from urllib.parse import unquote
 
-from outlook_emulator.clock import microseconds
+import orjson
+
+from outlook_emulator.clock import instant_of
 from outlook_emulator.content_limits import ITEMS, RECIPIENTS
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest, TooMuchContent
@@ -47,6 +48,7 @@ from outlook_emulator.mailbox.formats.ics_values import duration_of
 from outlook_emulator.mailbox.formats.ics_zones import When, Zones, on_the_wall
 from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.message import Address
+from outlook_emulator.store.value_checks import is_place
 
 __all__ = ["MAX_EVENTS", "compose", "parse"]
 
@@ -54,7 +56,6 @@ T = TypeVar("T")
 
 _MINUTE = 60_000_000
 _LONGEST_REMINDER = 2**31 - 1
-"""The years in which Exchange allows events."""
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _NAMES = {
     *("X-WR-TIMEZONE", "TZID", "X-LIC-LOCATION", "TZOFFSETFROM", "TZOFFSETTO", "ACTION", "TRIGGER"),
@@ -372,16 +373,16 @@ def _or_none(event: Component, name: str, read: Callable[[str], T], reading: Rea
         return None
     try:
         return read(_clean(line))
-    except (InvalidRequest, ValueError, RecursionError) as error:
+    except (InvalidRequest, ValueError) as error:
         reading.leave_out(line, name, error.message if isinstance(error, InvalidRequest) else str(error)[:300])
         return None
 
 
 def _place(text: str) -> dict[str, Any]:
-    place = json.loads(text)
-    if not isinstance(place, dict):
-        raise InvalidRequest(f"{PLACE} must hold a JSON object.")
-    return place
+    place = orjson.loads(text)
+    if not is_place(place):
+        raise InvalidRequest(f"{PLACE} must hold the address and the coordinates of an event as JSON.")
+    return cast(dict[str, Any], place)
 
 
 def _categories(event: Component) -> tuple[str, ...]:
@@ -413,7 +414,7 @@ def _show_as(event: Component) -> int:
 
 
 def _stamp(text: str) -> int:
-    return microseconds(datetime.fromisoformat(text))
+    return instant_of(datetime.fromisoformat(text))
 
 
 def _reminder(event: Component, start: When, end: When, reading: Reading) -> int | None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from outlook_emulator.clock import microseconds
+from outlook_emulator.clock import instant_of
 from outlook_emulator.errors import TooMuchContent
 from outlook_emulator.mailbox.formats.base64_text import decode_base64
 from outlook_emulator.mailbox.formats.charsets import decode_text
@@ -299,7 +299,7 @@ def read_date(value: str) -> int | None:
         (parsedate_to_datetime, _FRACTION.sub(r"\1", text)),
     ):
         try:
-            return microseconds(read(date))
+            return instant_of(read(date))
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     return None

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
-from outlook_emulator.clock import microseconds
+from outlook_emulator.clock import instant_of
 from outlook_emulator.content_limits import ITEMS
 from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.mailbox.contact import Card
@@ -205,7 +205,7 @@ def _birthday(value: str) -> int | None:
         year, month, day = map(int, date.groups())
         value = f"{year or _YEARLESS_YEAR:04}-{month:02}-{day:02}{value[date.end() :]}"
     try:
-        return microseconds(datetime.fromisoformat(value))
+        return instant_of(datetime.fromisoformat(value))
     except ValueError:
         # The standard allows any text here, such as "circa 1800".
         return None
