@@ -122,6 +122,7 @@ def test_earlier_states_of_events_are_migrated() -> None:
         old.execute(
             f"UPDATE change SET before = (SELECT json_array({columns}) FROM event LIMIT 1) WHERE kind = 'event'"
         )
+        old.commit()
         image = old.serialize()
 
     with closing(Database(image=image)) as db:
