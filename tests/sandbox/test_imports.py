@@ -47,12 +47,12 @@ UNREADABLE: list[tuple[str, str, Any]] = [
 
 
 _EVENT = "BEGIN:VEVENT\r\nDTSTART:20260304T100000Z\r\n{}\r\nEND:VEVENT\r\n"
-_PLACES = ("1", "[]", '{"x":1}', '{"Address":null}', '{"Address":{"City":[1]}}', '{"Address":{"City":NaN}}')
-_PLACES += (
+_PLACES = ["1", "[]", '{"x":1}', '{"Address":null}', '{"Address":{"City":[1]}}', '{"Address":{"City":NaN}}']
+_PLACES += [
     '{"Address":{"City":1000000000000000000000}}',
     '{"Address":{"City":"\\\\ud800"}}',
     '{"a":' * 2000 + "1" + "}" * 2000,
-)
+]
 _LINES = [f"X-OUTLOOK-PLACE:{place}" for place in _PLACES]
 _LINES += [
     "X-OUTLOOK-RESPONDED:0001-01-01T00:00:00+14:00",

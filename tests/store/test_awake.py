@@ -118,7 +118,7 @@ def test_a_large_database_in_memory_stays_awake() -> None:
 def test_a_closed_database_does_not_wake(tmp_path: Path, name: str | None) -> None:
     """A file is not opened again, even if it is there: it may be that of another sandbox with the same name."""
     databases = AwakeDatabases(10)
-    db = Database(name and tmp_path / name, awake=databases)
+    db = Database(tmp_path / name if name else None, awake=databases)
     db.rest()
     db.close()
     with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
