@@ -79,8 +79,9 @@ def compare(name: str, server: Running, request: Request, other: Running, other_
 
 def ratios(small: Running, large: Running) -> None:
     print(f"Ratio to a bare Starlette route that returns the same bytes (median of {ROUNDS} rounds):")
-    with running("bare", "-", fetch(small.port, LIST)) as bare:
+    with running("bare", "-", fetch(small.port, LIST)) as bare, running("emulator", str(SMALL)) as keeping:
         compare("list 10 mails", small, LIST, bare, Request("GET", "/"))
+        compare("... the same again", keeping, LIST, bare, Request("GET", "/"))
         compare(f"list 10 of {LARGE:,} mails", large, LIST, bare, Request("GET", "/"))
     with running("bare", "-") as bare:
         compare("send to one recipient", small, SEND, bare, Request("POST", "/", SEND.body))
@@ -90,6 +91,7 @@ def ratios(small: Running, large: Running) -> None:
             print("Slow responses, as the 99th percentile to the median of a client that sends one request at a time:")
             for name, server, request in (("list", small, LIST), ("send", small, SEND), ("--data", stored, SEND)):
                 spread(name, server, request)
+            spread("a bare route", bare, Request("GET", "/"))
 
 
 def spread(name: str, server: Running, request: Request) -> None:
@@ -188,7 +190,7 @@ def start_up() -> None:
 
 def main() -> None:
     on_second_core()
-    with running("emulator", str(SMALL)) as small, running("emulator", str(LARGE)) as large:
+    with running("forgetful", str(SMALL)) as small, running("forgetful", str(LARGE)) as large:
         ratios(small, large)
         flatness(small, large)
         polls(small, large)

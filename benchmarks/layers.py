@@ -19,6 +19,7 @@ from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.connector.routes import Routes
 from outlook_emulator.store import mail as mail_store
+from outlook_emulator.store import sandbox_state
 from outlook_emulator.store.records import Facets
 from outlook_emulator.wire import mail_convert
 from outlook_emulator.wire.body import reader_of
@@ -41,10 +42,19 @@ def layers() -> None:
     shapes = mail_convert.batch(message_views)
     unread = Facets(unread=True)
     draft = mail_convert.draft_from_html(body.read(SEND.body))
+
+    def read_store() -> None:
+        list(mail_store.newest_messages(sandbox.db, owner.inbox_id, unread, 10, 0))
+
+    def read_after_write() -> None:
+        sandbox_state.put(sandbox.db, "benchmark", "x")
+        read_store()
+
     print("The time of each layer in microseconds, without uvicorn and the network:")
     _show("route", lambda: routes.match("GET", ["bench", "v2", "Mail"]))
     _show("list: read the query", lambda: query.read(_QUERY, lambda name: None))
-    _show("list: query the store", lambda: list(mail_store.newest_messages(sandbox.db, owner.inbox_id, unread, 10, 0)))
+    _show("list: the same one again", read_store)
+    _show("list: query after a write", read_after_write)
     _show("list: the whole function", lambda: listing.find(mailbox, **values))
     _show("list: records to shapes", lambda: mail_convert.batch(message_views))
     _show("list: shapes to JSON", lambda: orjson.dumps(shapes))

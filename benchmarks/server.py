@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -70,6 +70,14 @@ def emulator(count: int, **more: Any) -> ASGIApp:
     sandboxes.connect(sandboxes.default, "other", "other@example.com", "Other")
     sandboxes.refresh(sandboxes.default)
     return app
+
+
+def forgetful(count: int) -> ASGIApp:
+    """The same emulator, which keeps no lists for those who ask for the same one again."""
+    app: Any = emulator(count)
+    sandbox, _ = app.state.sandboxes.find("bench")
+    sandbox.db.kept_messages.keep_list = lambda request, messages: None
+    return cast(ASGIApp, app)
 
 
 def without_traffic(count: int) -> ASGIApp:
@@ -145,6 +153,7 @@ def main(kind: str, argument: str) -> None:
         os.sched_setaffinity(0, {0})
     kinds: dict[str, Callable[[], ASGIApp]] = {
         "emulator": lambda: emulator(int(argument)),
+        "forgetful": lambda: forgetful(int(argument)),
         "stored": lambda: emulator(100, data=argument),
         "without_traffic": lambda: without_traffic(int(argument)),
         "items": lambda: items(int(argument)),

@@ -30,7 +30,7 @@ from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
 from outlook_emulator.slices import Sliced
 from outlook_emulator.store import awake
-from outlook_emulator.store.database import Database
+from outlook_emulator.store.database import Database, close_all
 from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
 from outlook_emulator.store.folder import DataFolder, Summary
 from outlook_emulator.store.opening import IncompatibleFile, create_file
@@ -319,10 +319,10 @@ class Sandboxes:
 
     def close(self) -> None:
         """Close all sandboxes."""
-        for sandbox in self._by_name.values():
-            sandbox.close()
-        if self._stand_in is not None:
-            self._stand_in.close()
+        sandboxes = [*self._by_name.values(), *([] if self._stand_in is None else [self._stand_in])]
+        for sandbox in sandboxes:
+            sandbox.end_waits()
+        close_all(sandbox.db for sandbox in sandboxes)
         if self._folder is not None:
             self._folder.save()
             self._folder.close()

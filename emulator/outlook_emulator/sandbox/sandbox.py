@@ -307,9 +307,13 @@ class Sandbox:
         return [(due.next_at(self), due) for due in self.due]
 
     def close(self) -> None:
+        self.end_waits()
+        self.db.close()
+
+    def end_waits(self) -> None:
+        """End a move of the clock, and all requests that wait for one."""
         self._move = None
         self.traffic.waits.end()
-        self.db.close()
 
     def _load_sample(self, name: str, sample: Sample, connection_id: str) -> Owner:
         owner = self.load_sample(sample, connection_id)

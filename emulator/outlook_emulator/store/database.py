@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,6 +35,7 @@ PIECE = 1024 * 1024
 _MOST_OWNERS = 256
 LOOK_EVERY = 1.0
 """How often a database that is in use looks for its file, in seconds."""
+_CLOSED_AT_ONCE = 16
 _LARGE = "large"
 """The key of the sandbox state that says that the database has held a large value."""
 
@@ -296,13 +297,19 @@ class Database:
         return True
 
     def _close_file(self) -> None:
-        note = None
+        note = self._read_before_close()
+        self._connection.close()
+        self._note_closed(note)
+
+    def _read_before_close(self) -> Callable[[], None] | None:
         if self.before_rest is not None:
             # On a damaged file, nothing can be read.
             with suppress(sqlite3.Error, OSError):
                 # Of a file that took the place of this one, nothing is known.
-                note = None if self._is_lost() else self.before_rest()
-        self._connection.close()
+                return None if self._is_lost() else self.before_rest()
+        return None
+
+    def _note_closed(self, note: Callable[[], None] | None) -> None:
         if self._awake is not None:
             self._awake.remove(self)
         if note is not None:
@@ -351,6 +358,24 @@ class Database:
 
     def _is_lost(self) -> bool:
         return self.path is not None and _identity(self.path) != self._identity
+
+
+def close_all(databases: Iterable[Database]) -> None:
+    """Close databases, several at once: each waits for the disk."""
+    # Here, since a server that keeps nothing on disk has no need of it.
+    from concurrent.futures import ThreadPoolExecutor
+
+    notes: dict[Database, Callable[[], None] | None] = {}
+    for database in databases:
+        database._wait()
+        if not (database.closed or database.is_resting):
+            notes[database] = database._read_before_close()
+        database.closed = True
+    with ThreadPoolExecutor(_CLOSED_AT_ONCE) as threads:
+        for _ in threads.map(lambda database: database._connection.close(), notes):
+            pass
+    for database, note in notes.items():
+        database._note_closed(note)
 
 
 class Transaction:

@@ -15,9 +15,9 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
 from outlook_emulator.server.connector.query import QueryReader
+from outlook_emulator.server.readers import reader_aside
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.wire.base import parameters_of
-from outlook_emulator.wire.body import reader_of
 
 _LARGE_FILE = 8 * 1024
 """From this many bytes on, a file is parsed aside: calendars take a millisecond for each KB."""
@@ -43,7 +43,7 @@ async def perform(
     if operation.mime_query and media_type.lower().startswith(MIME):
         declared = operation.mime_query
     elif operation.accepts:
-        reader = reader_of(operation.accepts, strict=operation.strict)
+        reader = await reader_aside(operation.accepts, strict=operation.strict)
         body = await _by_size(LARGE, content, reader.read, content or b"{}")
     values = QueryReader(parameters_of(declared)).read(query, http.headers.get) if declared else {}
     request = AdminRequest(http, sandboxes, webhooks, path, content, body, values)

@@ -48,6 +48,7 @@ from outlook_emulator.server.connector.features import Features
 from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.routes import PREFIX, Routes, decode_path_value
 from outlook_emulator.server.hosts import Hosts
+from outlook_emulator.server.readers import reader_aside
 from outlook_emulator.settings import Settings
 from outlook_emulator.store.records import Owner
 from outlook_emulator.traffic.call_facts import segments_of
@@ -229,7 +230,7 @@ class Connector:
 
     async def _run(self, exchange: Exchange) -> Response:
         """Bind the request, open the mailbox, and run the row on it."""
-        endpoint = self._endpoint(exchange.row)
+        endpoint = self._endpoints.get(exchange.row.id) or await self._new_endpoint(exchange.row)
         body = await exchange.body(self._settings.max_body_bytes) if endpoint.has_body else b""
         unknown = exchange.refuse_name if self._is_strict else exchange.warn
         if len(body) < LARGE:
@@ -274,11 +275,12 @@ class Connector:
         header = " ".join(exchange.warnings).encode("ascii", "backslashreplace")[:_LONGEST_HEADER]
         return response._replace(headers=[*response.headers, (WARNING, header)])
 
-    def _endpoint(self, operation: Operation) -> Endpoint:
-        endpoint = self._endpoints.get(operation.id)
-        if endpoint is None:
-            # Made on first use: the readers of all operations together take a good part of a second.
-            endpoint = self._endpoints[operation.id] = Endpoint(operation)
+    async def _new_endpoint(self, operation: Operation) -> Endpoint:
+        # Made on first use: the readers of all operations together take a good part of a second.
+        reader = None
+        if operation.accepts:
+            reader = await reader_aside(operation.body_shape, partial_body=operation.partial)
+        endpoint = self._endpoints[operation.id] = Endpoint(operation, reader)
         return endpoint
 
     def _open(self, exchange: Exchange, arguments: Arguments) -> tuple[Sandbox, Owner]:

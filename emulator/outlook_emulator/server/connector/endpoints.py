@@ -20,7 +20,7 @@ from outlook_emulator.server.connector.routes import PREFIX, decode_path_value
 from outlook_emulator.server.slices import in_slices
 from outlook_emulator.slices import Sliced, whole
 from outlook_emulator.wire.base import ROOT, Reply, snake_case
-from outlook_emulator.wire.body import Unknown, reader_of
+from outlook_emulator.wire.body import BodyReader, Unknown
 from outlook_emulator.wire.large_json import write_json, write_large_json
 from outlook_emulator.wire.mail import Binary
 
@@ -38,12 +38,12 @@ class Arguments(NamedTuple):
 class Endpoint:
     """An operation with its parameter readers, body reader and renderer."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, body: BodyReader | None) -> None:
         self._operation = operation
         self._query = QueryReader(operation.parameters, operation.cursor)
         self._path = [(name, snake_case(name)) for name in operation.path_parameters]
         self._convert = operation.accepts
-        self._body = reader_of(operation.body_shape, operation.partial) if operation.accepts else None
+        self._body = body
         self.has_body = self._body is not None
         # The first value of a path below a connection is the connection's id.
         self._first = int(operation.scope is Scope.CONNECTION)
