@@ -55,6 +55,7 @@ _PLACES += [
 ]
 _LINES = [f"X-OUTLOOK-PLACE:{place}" for place in _PLACES]
 _LINES += [
+    "UID:without-its-series\r\nRECURRENCE-ID:20260304T100000Z",
     "X-OUTLOOK-RESPONDED:0001-01-01T00:00:00+14:00",
     'ATTENDEE;X-OUTLOOK-RESPONDED="9999-12-31T23:59:59-14:00":mailto:a@b.c',
 ]

@@ -89,7 +89,8 @@ _REFERENCES: dict[str, Sequence[str]] = {
     "message": ("mailbox_id <> (SELECT mailbox_id FROM folder WHERE id = folder_id)",),
     "event": (
         "mailbox_id <> (SELECT mailbox_id FROM calendar WHERE id = calendar_id)",
-        "(master_id IS NULL) <> (original_start IS NULL)",
+        # Not the other way round: an occurrence may come without its series, from a file or by an invitation.
+        "master_id IS NOT NULL AND original_start IS NULL",
         "end_at < start_at",
         "(type = 4) <> (rule IS NOT NULL)",
     ),
