@@ -40,12 +40,12 @@ def caught() -> dict[str, tuple[Check, ...]]:
 
 
 def sample() -> list[Swap]:
-    """Few broken emulators: of each group of checks that caught some, and of each broken module, two if there are two."""
+    """Few broken emulators: two for each group of checks that caught some, and two for each broken module."""
     table = caught()
     counts: Counter[str] = Counter()
     chosen = []
     for swap in SWAPS:
-        marks = {check.group for check in table.get(swap.name, ())} | {swap.module}
+        marks = {check.group for check in table.get(swap.name, ())} | {f"module {swap.module}"}
         if any(counts[mark] < _SAMPLES for mark in marks):
             chosen.append(swap)
             counts.update(marks)
