@@ -23,6 +23,7 @@ SWAPS: tuple[Swap, ...] = tuple(swap for swaps in FAMILIES.values() for swap in 
 CAUGHT_FILE = Path(__file__).with_name("caught.json")
 _KEPT = 3
 """How many checks are kept for each broken emulator."""
+_SAMPLES = 2
 
 
 class Check(NamedTuple):
@@ -39,15 +40,15 @@ def caught() -> dict[str, tuple[Check, ...]]:
 
 
 def sample() -> list[Swap]:
-    """Few broken emulators, with each check that the table names and each broken module at least once."""
+    """Few broken emulators: two for each group of checks that caught some, and two for each broken module."""
     table = caught()
-    proofs = {swap: {*table.get(swap.name, ()), Check("module", swap.module)} for swap in SWAPS}
-    missing = set[Check]().union(*proofs.values())
+    counts: Counter[str] = Counter()
     chosen = []
-    while missing:
-        swap = max(proofs, key=lambda swap: len(proofs[swap] & missing))
-        chosen.append(swap)
-        missing -= proofs[swap]
+    for swap in SWAPS:
+        marks = {check.group for check in table.get(swap.name, ())} | {f"module {swap.module}"}
+        if any(counts[mark] < _SAMPLES for mark in marks):
+            chosen.append(swap)
+            counts.update(marks)
     return chosen
 
 
