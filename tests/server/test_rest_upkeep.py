@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import httpx
+import pytest
 
 from outlook_emulator.app import create_app
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.rest_upkeep import RestUpkeep
 from outlook_emulator.serving import running
+from outlook_emulator.store import database
 
 _COUNT = 40
 
@@ -63,3 +65,27 @@ def test_unused_sandboxes_are_packed_in_the_second_round() -> None:
     awake = [sandbox.name for sandbox in sandboxes.opened() if not sandbox.db.is_resting]
     assert ("s0" in awake, 16) == (True, len(awake))
     sandboxes.close()
+
+
+def test_packing_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A sandbox that cannot be packed is reported, and the next round packs what it can."""
+    sandboxes: Sandboxes = create_app().state.sandboxes
+    upkeep = RestUpkeep(sandboxes)
+    for number in range(_COUNT):
+        sandboxes.create(f"s{number}")
+        sandboxes.named(f"s{number}")
+    before = resting(sandboxes)
+
+    async def run() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(database, "compress", lambda *arguments: 1 // 0)
+            for _ in range(_COUNT):
+                upkeep.step()
+        assert before == resting(sandboxes)
+        for _ in range(2 * _COUNT):
+            upkeep.step()
+        upkeep.close()
+
+    asyncio.run(run())
+    assert resting(sandboxes) > before
+    assert "could not be packed" in caplog.text

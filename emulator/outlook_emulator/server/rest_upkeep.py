@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from contextlib import suppress
 
@@ -15,6 +16,7 @@ _MANY = 16
 """After so many sandboxes were packed, the memory goes back to the system."""
 _PAUSE = 0.002
 """The time for others after a sandbox was packed, which takes about as long, in seconds."""
+_log = logging.getLogger("outlook_emulator")
 
 
 class RestUpkeep:
@@ -41,6 +43,10 @@ class RestUpkeep:
             if self._packed >= _MANY:
                 _give_back_memory()
             self._round, self._packed, pause = None, 0, _UNUSED
+        except Exception:
+            # Such as a lack of memory. The next round tries again.
+            _log.exception("A sandbox that nobody uses could not be packed.")
+            self._round, pause = None, _UNUSED
         self._timer = asyncio.get_running_loop().call_later(pause, self.step)
 
     def close(self) -> None:
