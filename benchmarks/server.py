@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -161,6 +162,8 @@ def main(kind: str, argument: str) -> None:
         "bare": lambda: bare(sys.stdin.buffer.read()),
     }
     app = kinds[kind]()
+    # As the real server does when it is ready.
+    gc.freeze()
     server = uvicorn.Server(config_of(app, port=0))
 
     async def run() -> None:
