@@ -212,8 +212,10 @@ class Run:
 def places() -> list[Place]:
     """All operations."""
     connector, admin = test_fuzz.connector_document(), test_fuzz.admin_document()
-    found = [Place(connector, "/apim/outlook", row.full_path, row.method) for row in OPERATIONS]
-    return [*found, *(Place(admin, ROOT, row.path, row.method) for row in ADMIN)]
+    return [
+        *(Place(connector, "/apim/outlook", row.full_path, row.method) for row in OPERATIONS),
+        *(Place(admin, ROOT, row.path, row.method) for row in ADMIN),
+    ]
 
 
 def go_on(run: Run, place: Place, number: int, examples: int = _EACH) -> None:

@@ -245,8 +245,8 @@ def _change_everything(app: Starlette) -> None:
             _send(app, "DELETE", _of(id, f"{cards}/{contact['Id']}"))
         for live in _values(app, f"{ADMIN}/connections/{quote(id)}/subscriptions"):
             _send(app, "POST", f"{ADMIN}/connections/{quote(id)}/subscriptions/{quote(live['id'], safe='')}/poke", {})
-    for asked in _values(app, f"{ADMIN}/questions"):
-        _send(app, "POST", f"{ADMIN}/questions/{asked['id']}/answer", {"option": "Approve"})
+    for pending in _values(app, f"{ADMIN}/questions"):
+        _send(app, "POST", f"{ADMIN}/questions/{pending['id']}/answer", {"option": "Approve"})
     _send(app, "POST", f"{ADMIN}/clock", {"advance": "1h"})
     for path in ("/callbacks", "/export", "/outbox", "/questions"):
         _get(app, ADMIN + path)

@@ -320,7 +320,7 @@ def test_bad_sandbox_name(sandboxes: Sandboxes, name: str) -> None:
     """A name that does not fit in a file name or a URL is rejected."""
     with pytest.raises(InvalidRequest, match="A sandbox name has"):
         sandboxes.create(name)
-    assert [DEFAULT] == [sandbox.name for sandbox in sandboxes.all()]
+    assert [DEFAULT] == sandboxes.names()
 
 
 def test_sandbox_name_is_unique(sandboxes: Sandboxes) -> None:
@@ -350,7 +350,7 @@ def test_sandbox_that_cannot_be_deleted(sandboxes: Sandboxes, name: str, error: 
     """Deleting the default sandbox is a conflict, and an unknown sandbox is not found."""
     with pytest.raises(error):
         sandboxes.delete(name)
-    assert [sandboxes.default] == sandboxes.all()
+    assert [sandboxes.default] == sandboxes.opened()
 
 
 def test_each_sandbox_has_a_file(tmp_path: Path) -> None:
@@ -404,7 +404,7 @@ def test_other_files_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "a b.sqlite").write_text("mine")
     (tmp_path / "notes.txt").write_text("mine")
     sandboxes = start(data=str(tmp_path))
-    names = [sandbox.name for sandbox in sandboxes.all()]
+    names = sandboxes.names()
     sandboxes.close()
 
     assert [DEFAULT] == names
@@ -459,7 +459,7 @@ def test_create_rejects_an_existing_foreign_file(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match=r"taken\.sqlite"):
         registry.create("taken")
 
-    assert ["default"] == [sandbox.name for sandbox in registry.all()]
+    assert ["default"] == registry.names()
     registry.close()
 
 

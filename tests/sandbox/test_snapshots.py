@@ -290,7 +290,7 @@ def test_snapshots_survive_a_restart(tmp_path: Path) -> None:
     send(sandbox, "alice", "alice@example.com", subject="Dropped")
     sandboxes.close()
     sandboxes = start(tmp_path)
-    names = [sandbox.name for sandbox in sandboxes.all()]
+    names = sandboxes.names()
     sandbox = sandboxes.named("one")
     snapshots = sandbox.snapshots()
     sandboxes.restore("one", "with.dots")

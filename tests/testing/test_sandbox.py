@@ -76,8 +76,8 @@ def test_outbox_search(box: Sandbox, ann: Connection) -> None:
     send(ann, "two@example.net", Subject="Lunch")
 
     assert [2, 1, 0, 1, 0] == [
-        len(box.outbox.mails(**asked))
-        for asked in (
+        len(box.outbox.mails(**filters))
+        for filters in (
             {},
             {"recipient": "ONE@example.net"},
             {"recipient": "one"},

@@ -204,10 +204,6 @@ class Sandboxes:
         if self._folder is None:
             yield from self._awake.rest_unused()
 
-    def all(self) -> list[Sandbox]:
-        """All sandboxes that can be used; opens those that were not needed so far."""
-        return [sandbox for name in self.names() if (sandbox := self.get(name)) is not None]
-
     def clock_of(self, name: str | None = None, connection_id: str | None = None) -> Clock:
         """The clock of the sandbox with a name or a connection; the server's own if there is no such sandbox."""
         sandbox = self._by_name.get(name or "")

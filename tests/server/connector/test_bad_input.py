@@ -47,7 +47,7 @@ def ask(app: Starlette, method: str, path: str, **more: Any) -> httpx.Response:
 def snapshot(app: Starlette) -> dict[str, Any]:
     """Every row of every table of every sandbox, and the ids of all connections."""
     state: dict[str, Any] = {"connections": app.state.sandboxes.connection_ids()}
-    for sandbox in app.state.sandboxes.all():
+    for sandbox in app.state.sandboxes.opened():
         for (table,) in sandbox.db.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
             state[f"{sandbox.name}.{table}"] = sandbox.db.all(f'SELECT * FROM "{table}"', {})
     return state

@@ -83,7 +83,7 @@ def part(body: bytes, more: bool = True) -> dict[str, Any]:
 def state(app: Starlette) -> dict[str, Any]:
     """Every row of every table of every sandbox."""
     rows: dict[str, Any] = {}
-    for sandbox in app.state.sandboxes.all():
+    for sandbox in app.state.sandboxes.opened():
         for (table,) in sandbox.db.all("SELECT name FROM sqlite_schema WHERE type = 'table'", {}):
             rows[f"{sandbox.name}.{table}"] = sandbox.db.all(f'SELECT * FROM "{table}"', {})
     return rows

@@ -279,7 +279,7 @@ class Connector:
         # Made on first use: the readers of all operations together take a good part of a second.
         reader = None
         if operation.accepts:
-            reader = await reader_aside(operation.body_shape, partial_body=operation.partial)
+            reader = await reader_aside(operation.body_shape, partial=operation.partial)
         endpoint = self._endpoints[operation.id] = Endpoint(operation, reader)
         return endpoint
 
