@@ -18,6 +18,7 @@ from outlook_emulator.recent import Recent
 from outlook_emulator.store import images, opening, sql
 from outlook_emulator.store.awake import AwakeDatabases
 from outlook_emulator.store.failures import FileLost
+from outlook_emulator.store.fresh_rows import FreshRows
 from outlook_emulator.store.kept_messages import KeptMessages
 from outlook_emulator.store.records import Owner
 from outlook_emulator.store.turn import Turn
@@ -91,6 +92,8 @@ class Database:
         self.kept_messages = KeptMessages()
         self.kept_owners: Recent[str, Owner] = Recent(_MOST_OWNERS)
         """Owners by address, since every mail looks for those of its recipients."""
+        self.fresh: FreshRows | None = None
+        """What was just written; None while nobody follows it."""
         self.is_taken_over = False
         """Whether the content came from another database, and not from writes since the last drop."""
         self.closed = False
@@ -182,6 +185,8 @@ class Database:
         self.epoch = self.callback_work = None
         self.kept_messages.clear()
         self.kept_owners.clear()
+        if self.fresh is not None:
+            self.fresh.lose()
 
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""
