@@ -35,6 +35,7 @@ from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
 from outlook_emulator.store.folder import DataFolder, Summary
 from outlook_emulator.store.opening import IncompatibleFile, create_file
 from outlook_emulator.store.records import Owner
+from outlook_emulator.store.spare import SpareDatabases
 
 if TYPE_CHECKING:
     from outlook_emulator.sandbox.samples import Sample
@@ -82,6 +83,7 @@ class Sandboxes:
         self._names: dict[str, None] = {}
         self._folder = DataFolder(Path(settings.data)) if settings.data else None
         self._awake = awake.in_memory() if self._folder is None else awake.in_files()
+        self._spares = SpareDatabases()
         self._unsaved = 0
         self._stand_in: Sandbox | None = None
         if self._folder is not None:
@@ -200,6 +202,7 @@ class Sandboxes:
 
     def rest_unused(self) -> Sliced[None]:
         """Let sandboxes in memory rest that were not used since the last call, one in each step."""
+        self._spares.close_unused()
         # An open file costs little until there are many.
         if self._folder is None:
             yield from self._awake.rest_unused()
@@ -319,6 +322,7 @@ class Sandboxes:
         for sandbox in sandboxes:
             sandbox.end_waits()
         close_all(sandbox.db for sandbox in sandboxes)
+        self._spares.close()
         if self._folder is not None:
             self._folder.save()
             self._folder.close()
@@ -463,7 +467,7 @@ class Sandboxes:
 
     def _create(self, name: str, *, unfinished: bool = False) -> Sandbox:
         if self._folder is None:
-            return self._add(Sandbox(name, Database(awake=self._awake), self.clock, self.settings))
+            return self._add(Sandbox(name, Database(awake=self._awake, spares=self._spares), self.clock, self.settings))
         path = self._folder.path(name)
         create_file(path, state.of_new(name, unfinished=unfinished))
         try:
