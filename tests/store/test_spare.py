@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 
+import httpx
 import pytest
 
 from outlook_emulator.clock import VirtualClock
-from outlook_emulator.sandbox.registry import Sandboxes
-from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.settings import Settings
-from outlook_emulator.store import mailboxes, sandbox_state
+from outlook_emulator.store import mailboxes, opening, sandbox_state
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.spare import SpareDatabases
+from outlook_emulator.testing import Server
 from tests.conftest import START
 
 
@@ -26,6 +26,7 @@ def used(spares: SpareDatabases, writes: int = 1) -> Database:
     db = Database(spares=spares)
     for number in range(writes):
         mailboxes.insert(db, number + 1, f"{number}@example.com", "x" * 1000)
+    # The rows of a table without any may have left something, too.
     sandbox_state.put(db, "key", "secret")
     sandbox_state.delete(db, "key")
     return db
@@ -83,15 +84,36 @@ def test_few_are_kept_and_unused_ones_are_closed(spares: SpareDatabases) -> None
     assert len(spares) == 0
 
 
-def test_a_sandbox_in_an_emptied_database_is_the_same_as_the_one_before() -> None:
-    """With the same seed, a sandbox with the name of a deleted one has the same ids and the same export."""
-    sandboxes = Sandboxes(Settings(random_seed=7), VirtualClock(START))
-    first = _made(sandboxes)
-    sandboxes.delete("t1")
-    assert _made(sandboxes) == first
+@pytest.mark.parametrize("is_used_up", [False, True])
+def test_a_sandbox_in_a_spare_database_is_the_same_as_the_one_before(
+    monkeypatch: pytest.MonkeyPatch, is_used_up: bool
+) -> None:
+    """With the same seed, a sandbox with the name of a deleted one has the same ids and the same export.
+
+    If the deleted one cannot be emptied, a new database is made ready before it is needed.
+    """
+    with Server.in_process(Settings(random_seed=7), VirtualClock(START)) as server:
+        first = _export(server, is_used_up)
+        # What follows the deletion is done before the response to another request.
+        server.check()
+        monkeypatch.setattr(opening, "open_memory", pytest.fail)
+        assert first == _export(server, False)
 
 
-def _made(sandboxes: Sandboxes) -> tuple[int, bytes]:
-    sandbox: Sandbox = sandboxes.create("t1")
-    owner = sandboxes.connect(sandbox, "t1.me", "me@example.com", "Me", ["us@example.com"])
-    return owner.id, sandbox.export()
+def _export(server: Server, is_used_up: bool) -> bytes:
+    """The file of a sandbox with a mail, which is then deleted."""
+    admin = server.admin("/sandboxes/t1")
+    mail = {"from": "ada@example.org", "to": "me@example.com", "subject": "Hello", "text": "secret"}
+    admin.request("PUT", json={"connections": [{"id": "me", "address": "me@example.com", "mails": [mail]}]})
+    with httpx.Client(
+        transport=server.transport(),
+        base_url=f"{server.url}/apim/outlook/me",
+        headers={"Authorization": "Bearer token"},
+    ) as http:
+        http.get("/v2/Mail", params={"folderPath": "Inbox"}).raise_for_status()
+        file = admin.send("GET", "/export").content
+        if is_used_up:
+            http.get("/v2/Mail", params={"searchQuery": "secret"}).raise_for_status()
+    admin.request("DELETE")
+    admin.close()
+    return file

@@ -266,6 +266,11 @@ class Sandboxes:
         except IncompatibleFile as error:
             raise Conflict(str(error)) from error
 
+    def prepare(self) -> None:
+        """Do what the next sandbox in memory needs, while nobody waits for it."""
+        if self._folder is None:
+            self._spares.prepare()
+
     def finish(self, sandbox: Sandbox) -> None:
         """Declare a sandbox whole that was created as unfinished."""
         sandbox.db.wait_for_disk(True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from contextlib import closing
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import finalize
 
 from outlook_emulator.store import opening
@@ -43,6 +42,14 @@ class SpareDatabases:
         else:
             connection.close()
 
+    def prepare(self) -> None:
+        """Make sure that the next database need not be made when it is needed."""
+        if not self._spare:
+            connection = opening.open_memory()
+            # To read its schema takes longer than the rest.
+            _marks_of(connection)
+            self._spare.append(connection)
+
     def close_unused(self) -> None:
         """Close all that are spare, unless one was taken or kept since the last call."""
         if not self._used:
@@ -63,43 +70,43 @@ def _empty(connection: sqlite3.Connection) -> bool:
     """Delete all rows; returns whether the database is now as a new one, to the last byte."""
     new = _new()
     try:
-        # One that has grown would keep its pages.
-        if connection.in_transaction or connection.execute("PRAGMA page_count").fetchone()[0] != new.pages:
+        if connection.in_transaction or _marks_of(connection) != new.marks:
             return False
-        filled = connection.execute(new.query).fetchone()
-        # Tables without rows are only cleared if something is left of earlier ones.
-        return _is_new_without(connection, filled) or _is_new_without(connection, new.tables)
+        # Nobody needs the way back, which takes as long as the deletion itself.
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("BEGIN IMMEDIATE")
+        for deletion in new.deletions:
+            connection.execute(deletion)
+        connection.execute("COMMIT")
+        (mode,) = connection.execute("PRAGMA journal_mode = MEMORY").fetchone()
+        return bool(mode == "memory")
     except sqlite3.Error:
         return False
 
 
-def _is_new_without(connection: sqlite3.Connection, tables: Iterable[str | None]) -> bool:
-    """Delete the rows of tables; returns whether the database is as a new one."""
-    connection.execute("BEGIN IMMEDIATE")
-    for table in filter(None, tables):
-        connection.execute(f"DELETE FROM {table}")
-    connection.execute("COMMIT")
-    return connection.serialize() == _new().image
+def _marks_of(connection: sqlite3.Connection) -> tuple[Any, ...]:
+    """What changes with the schema, with the number of pages, and with every use of the search index.
+
+    Rows alone do not change it. Without them, two databases with the same marks have the same bytes.
+    """
+    return (
+        connection.execute("PRAGMA schema_version").fetchone(),
+        connection.execute("PRAGMA page_count").fetchone(),
+        connection.execute("SELECT id, block FROM message_search_data").fetchall(),
+    )
 
 
 class _New(NamedTuple):
-    """A new database: its bytes, how many pages they are, the tables that may have rows, and a query for their names.
+    """What a new database is like, and the statements that delete all rows there may be."""
 
-    The query returns a row with the names of those that have rows, and NULL for each other one.
-    """
-
-    image: bytes
-    pages: int
-    tables: tuple[str, ...]
-    query: str
+    marks: tuple[Any, ...]
+    deletions: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)
 def _new() -> _New:
     with closing(opening.open_memory()) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
         # The search index cannot be made like new. A database that has used it is not kept.
-        tables = tuple(name for name in names if not name.startswith("message_search"))
-        query = "SELECT " + ", ".join(f"(SELECT '{name}' FROM {name} LIMIT 1)" for name in tables)
-        return _New(connection.serialize(), pages, tables, query)
+        deletions = tuple(f"DELETE FROM {name}" for name in names if not name.startswith("message_search"))
+        return _New(_marks_of(connection), deletions)
