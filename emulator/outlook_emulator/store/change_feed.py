@@ -13,7 +13,9 @@ from outlook_emulator.store.records import Change
 
 def append(db: Database, change: NewChange) -> None:
     """Add an entry."""
-    db.execute(sql.APPEND_CHANGE, change)
+    number = db.insert(sql.APPEND_CHANGE, change)
+    if db.fresh is not None:
+        db.fresh.add_change(number, change)
 
 
 def newest_at(db: Database) -> int:
