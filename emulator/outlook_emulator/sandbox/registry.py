@@ -31,6 +31,7 @@ from outlook_emulator.store.failures import STORAGE_ERRORS
 from outlook_emulator.store.folder import DataFolder
 from outlook_emulator.store.opening import IncompatibleFile
 from outlook_emulator.store.records import Owner
+from outlook_emulator.store.spare import SpareDatabases
 
 if TYPE_CHECKING:
     from outlook_emulator.sandbox.samples import Sample
@@ -69,6 +70,7 @@ class Sandboxes:
         self._files: SandboxFiles | None = None
         self._names: dict[str, None] = {}
         self._awake = awake.in_files() if settings.data else awake.in_memory()
+        self._spares = SpareDatabases()
         self._stand_in: Sandbox | None = None
         if settings.data:
             folder = DataFolder(Path(settings.data))
@@ -187,6 +189,7 @@ class Sandboxes:
 
     def rest_unused(self) -> Sliced[None]:
         """Let sandboxes in memory rest that were not used since the last call, one in each step."""
+        self._spares.close_unused()
         # An open file costs little until there are many.
         if self._files is None:
             yield from self._awake.rest_unused()
@@ -250,6 +253,11 @@ class Sandboxes:
         except IncompatibleFile as error:
             raise Conflict(str(error)) from error
 
+    def prepare(self) -> None:
+        """Do what the next sandbox in memory needs, while nobody waits for it."""
+        if self._files is None:
+            self._spares.prepare()
+
     def finish(self, sandbox: Sandbox) -> None:
         """Declare a sandbox whole that was created as unfinished."""
         sandbox.db.wait_for_disk(True)
@@ -305,6 +313,7 @@ class Sandboxes:
         for sandbox in sandboxes:
             sandbox.end_waits()
         close_all(sandbox.db for sandbox in sandboxes)
+        self._spares.close()
         if self._files is not None:
             self._files.close()
 
@@ -343,7 +352,7 @@ class Sandboxes:
 
     def _create(self, name: str, *, unfinished: bool = False) -> Sandbox:
         if self._files is None:
-            sandbox = self._made(name, Database(awake=self._awake))
+            sandbox = self._made(name, Database(awake=self._awake, spares=self._spares))
             self._opened.add(sandbox)
         else:
             sandbox = self._files.create(name, unfinished=unfinished)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,8 @@ def reset_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
 
 def delete_sandbox(request: AdminRequest) -> None:
     request.sandboxes.delete(request.path["sandbox"])
+    # After the response: where tests delete sandboxes, the next one is near.
+    asyncio.get_running_loop().call_soon(request.sandboxes.prepare)
 
 
 def seed_sandbox(request: AdminRequest) -> shapes.Seeded:

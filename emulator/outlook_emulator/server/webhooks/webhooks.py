@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from random import Random
 from uuid import UUID
 
@@ -53,7 +54,7 @@ class Webhooks:
             delivery.report_unusable(error)
         if sandbox.db.appended >= feed_limit.EVERY:
             # Behind the look of the delivery, which may need the entries that are to go.
-            asyncio.get_running_loop().call_soon(self._trim, sandbox)
+            asyncio.get_running_loop().call_soon(self._trim, sandbox, delivery)
             self._searches.touch(sandbox)
 
     def wake_all(self) -> None:
@@ -104,8 +105,12 @@ class Webhooks:
                 "notification_url", "must answer a validationToken with status 200, text/plain and the token."
             )
 
-    def _trim(self, sandbox: Sandbox) -> None:
+    def _trim(self, sandbox: Sandbox, delivery: CallbackDelivery) -> None:
         if sandbox.db.appended < feed_limit.EVERY or sandbox.turn.is_taken or sandbox.db.closed:
+            return
+        if delivery.is_searching:
+            # It may need the entries that are to go.
+            delivery.after_search = partial(self._trim, sandbox, delivery)
             return
         try:
             feed_limit.trim(sandbox)
