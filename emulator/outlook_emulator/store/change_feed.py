@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from outlook_emulator.enums import ItemKind
 from outlook_emulator.store import sql
@@ -11,9 +11,9 @@ from outlook_emulator.store.new_rows import NewChange
 from outlook_emulator.store.records import Change
 
 
-def append(db: Database, change: NewChange) -> None:
-    """Add an entry."""
-    db.execute(sql.APPEND_CHANGE, change)
+def append(db: Database, entries: Sequence[NewChange]) -> None:
+    """Add entries."""
+    db.insert_rows(sql.APPEND_CHANGE, entries)
 
 
 def newest_at(db: Database) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -163,9 +163,10 @@ def attachment_bytes(db: Database, key: int) -> bytes:
 # --- Messages: copies of a mail in folders ---
 
 
-def insert_message(db: Database, message: NewMessage) -> int:
-    """Add a copy of a mail to a folder and return its key."""
-    return db.insert(sql.INSERT_MESSAGE, message)
+def insert_messages(db: Database, messages: Sequence[NewMessage]) -> range:
+    """Add copies of mails to folders and return their keys."""
+    last = db.insert_rows(sql.INSERT_MESSAGE, messages)
+    return range(last - len(messages) + 1, last + 1)
 
 
 def message(db: Database, mailbox_id: int, key: int) -> Message | None:
