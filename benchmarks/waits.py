@@ -6,8 +6,8 @@ Run it alone with `python -m benchmarks.waits`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from statistics import median
 
 import orjson
 
@@ -18,42 +18,39 @@ from benchmarks.running import Running, on_second_core, running
 MAILS = (0, 3000)
 WAITS = (0, 10, 200)
 GOAL = 1.2
-WARM_UP, ROUNDS, BATCH, SECONDS = 200, 7, 100, 10.0
-"""Sends before the measurement; batches of sends for each row, the fastest of which counts; and seconds at most."""
+WARM_UP, ROUNDS, BATCH = 200, 15, 50
+"""Sends before the measurement, and rounds in which each server gets a batch of sends."""
 _WAIT = "/_emulator/api/sandboxes/default/wait"
 _LONGEST = 60
 _PAUSE = 0.2
 
 
 def waits() -> None:
-    """Print the processor time of a send with open waits, and its ratio to one without them."""
+    """Print the processor time of a send with open waits, and its ratio to one without them.
+
+    The servers take turns, since the speed of a machine changes from second to second.
+    """
     print(f"The processor time of a send while waits are open (goal with {WAITS[-1]}: at most {GOAL}):")
     for mails in MAILS:
-        with running("emulator", str(mails)) as server:
-            _measure(server, 1, WARM_UP)
-            alone = None
-            for count in WAITS:
-                with _open(server, count):
-                    cost = _measure(server, ROUNDS, BATCH)
-                alone = alone or cost
-                print(f"  {mails:5} mails, {count:3} waits {cost:10.1f} µs   ratio {cost / alone:8.3f}")
+        with ExitStack() as stack:
+            servers = [stack.enter_context(running("emulator", str(mails))) for _ in WAITS]
+            for server, count in zip(servers, WAITS, strict=True):
+                _measure(server, WARM_UP)
+                _open(stack, server, count)
+            rounds = [[_measure(server, BATCH) for server in servers] for _ in range(ROUNDS)]
+        for number, count in enumerate(WAITS):
+            cost = median(costs[number] for costs in rounds)
+            ratio = median(costs[number] / costs[0] for costs in rounds)
+            print(f"  {mails:5} mails, {count:3} waits {cost:10.1f} µs   ratio {ratio:8.3f}")
 
 
-@contextmanager
-def _open(server: Running, count: int) -> Iterator[None]:
+def _open(stack: ExitStack, server: Running, count: int) -> None:
     """Open waits for mails that do not come, and let the server read what is there."""
-    with ExitStack() as sockets:
-        for number in range(count):
-            order = orjson.dumps({"subject": f"code {number}!", "timeoutSeconds": _LONGEST})
-            waiting = sockets.enter_context(connect(server.port))
-            waiting.sendall(Request("POST", _WAIT, order).to_bytes())
-        _settle(server)
-        yield
-    _settle(server)
-
-
-def _settle(server: Running) -> None:
-    """Wait until the server has little to do: even an idle one looks at the time now and then."""
+    for number in range(count):
+        order = orjson.dumps({"subject": f"code {number}!", "timeoutSeconds": _LONGEST})
+        waiting = stack.enter_context(connect(server.port))
+        waiting.sendall(Request("POST", _WAIT, order).to_bytes())
+    # Even an idle server looks at the time now and then.
     busy = True
     while busy:
         used = server.cpu_seconds()
@@ -61,18 +58,13 @@ def _settle(server: Running) -> None:
         busy = server.cpu_seconds() - used > _PAUSE / 20
 
 
-def _measure(server: Running, rounds: int, batch: int) -> float:
-    """The processor time of one send in the fastest batch, in microseconds."""
-    costs: list[float] = []
-    begin = time.perf_counter()
+def _measure(server: Running, sends: int) -> float:
+    """The processor time of one send, in microseconds."""
     with connect(server.port) as connection:
-        while len(costs) < rounds and time.perf_counter() - begin < SECONDS:
-            sent, start = 0, server.cpu_seconds()
-            while sent < batch and time.perf_counter() - begin < SECONDS:
-                exchange(connection, SEND)
-                sent += 1
-            costs.append((server.cpu_seconds() - start) / sent * 1e6)
-    return min(costs)
+        start = server.cpu_seconds()
+        for _ in range(sends):
+            exchange(connection, SEND)
+    return (server.cpu_seconds() - start) / sends * 1e6
 
 
 if __name__ == "__main__":

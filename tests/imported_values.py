@@ -24,9 +24,9 @@ from starlette.applications import Starlette
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock
 from outlook_emulator.errors import InvalidRequest
-from outlook_emulator.sandbox import state
-from outlook_emulator.sandbox.imports import adopt
+from outlook_emulator.sandbox import imports, state
 from outlook_emulator.server.admin.routes import ROOT
+from outlook_emulator.server.webhooks import push_triggers
 from outlook_emulator.settings import Settings
 from outlook_emulator.store.database import Database
 from tests.server.test_fuzz import START, Reply, question, send, subscription, trigger
@@ -159,7 +159,9 @@ def changed(file: bytes, tried: Iterable[Change]) -> tuple[bytes, list[Change]]:
             with suppress(sqlite3.Error, ValueError, InvalidRequest):
                 _apply(db, change)
                 with closing(Database(image=db.serialize())) as trial:
-                    adopt(trial, prefix="", samples=(), epoch=0, now=0)
+                    imports.check(trial, now=0)
+                    push_triggers.check_all(trial)
+                    imports.adopt(trial, prefix="", samples=(), epoch=0)
                     state.read_rng(trial)
                 file = db.serialize()
                 accepted.append(change)
@@ -176,11 +178,11 @@ def _apply(db: sqlite3.Connection, change: Change) -> None:
 def check(app: Starlette, file: bytes) -> None:
     """Import a file, and read, export and change everything in it; nothing of that may be a server error."""
     assert _send_bytes(app, "POST", f"{ADMIN}/import", file).status == 200
-    _read_everything(app)
-    _change_everything(app)
+    read_everything(app)
+    change_everything(app)
 
 
-def _read_everything(app: Starlette) -> None:
+def read_everything(app: Starlette) -> None:
     for path in (
         *("", "/connections", "/outbox", "/questions", "/callbacks", "/clock", "/snapshots", "/export", "/journal"),
         *("/faults", "/limits"),
@@ -224,7 +226,7 @@ def _read_everything(app: Starlette) -> None:
                 _get(app, f"{place}/{folder}/{name}/export")
 
 
-def _change_everything(app: Starlette) -> None:
+def change_everything(app: Starlette) -> None:
     for id in _connections(app):
         for mail in _values(app, _of(id, "/v2/Mail?top=3&fetchOnlyUnread=false")):
             _send(app, "POST", _of(id, f"/v3/Mail/ReplyTo/{mail['Id']}"), {"Body": "b", "ReplyAll": True})

@@ -17,16 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple, TypedDict
 
-from outlook_emulator.clock import microseconds
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, DayOfWeek, Importance, ResponseType, ShowAs, WeekIndex
 from outlook_emulator.mailbox.message import Address
-from outlook_emulator.store.records import Event
+from outlook_emulator.store.records import AFTER_EVENTS, FIRST_EVENT, Event
 
-FIRST, LAST = microseconds(datetime(1601, 1, 1)), microseconds(datetime(4500, 1, 1))
-"""Between these instants, the last one excluded, events start and end, as in Exchange."""
+FIRST, LAST = FIRST_EVENT, AFTER_EVENTS
 DEFAULT_REMINDER = 15
 """Minutes before an event that a reminder shows, unless the caller says otherwise (recorded)."""
 

@@ -1,4 +1,4 @@
-"""Checks a sandbox that was exported elsewhere, and adapts it to the one that it replaces."""
+"""Checks a sandbox from a file, and adapts an exported one to the one that it replaces."""
 
 from __future__ import annotations
 
@@ -18,18 +18,13 @@ _PUSH = "push"
 """The kind of the callbacks of push triggers."""
 
 
-def adopt(db: Database, *, prefix: str, samples: Collection[str], epoch: int, now: int) -> None:
-    """Check the database of another sandbox, and make it fit to replace this sandbox's.
+def adopt(db: Database, *, prefix: str, samples: Collection[str], epoch: int) -> None:
+    """Make the database of another sandbox fit to replace this sandbox's. Call `check` before.
 
     Connection ids get the prefix. A mailbox that was loaded from a sample other than `samples` becomes an ordinary one.
-    Cursors from the other sandbox and from `epoch`, this one's current epoch, become invalid. `now` is the time of the
-    clock that this sandbox's clock follows. Raises ValueError with the problem, and InvalidRequest for an invalid
-    connection id.
+    Cursors from the other sandbox and from `epoch`, this one's current epoch, become invalid. Raises ValueError with
+    the problem, and InvalidRequest for an invalid connection id.
     """
-    db.check()
-    _check_clock(db, now)
-    _check_numbers(db)
-    event_rows.check_all(db)
     with db.transaction():
         ids = set(mailboxes.connections(db))
         # A reset loads the samples again, so leave out paths of the other machine and connections that are gone.
@@ -37,6 +32,17 @@ def adopt(db: Database, *, prefix: str, samples: Collection[str], epoch: int, no
         state.write_samples(db, loaded.items())
         _rename_connections(db, ids, prefix)
         _start_epoch(db, epoch)
+
+
+def check(db: Database, *, now: int) -> None:
+    """Check the database of a sandbox that somebody may have changed. Raises ValueError with the problem.
+
+    `now` is the time of the clock that this sandbox's clock follows.
+    """
+    db.check()
+    _check_clock(db, now)
+    _check_numbers(db)
+    event_rows.check_all(db)
 
 
 def _check_clock(db: Database, now: int) -> None:

@@ -26,7 +26,7 @@ from outlook_emulator.sandbox import state
 from outlook_emulator.sandbox.closed import ClosedSandboxes, Problem
 from outlook_emulator.sandbox.connection_ids import DEFAULT, IdRule, sandbox_of
 from outlook_emulator.sandbox.failures import Failures
-from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.sandbox.sandbox import CheckMore, Sandbox
 from outlook_emulator.settings import Settings
 from outlook_emulator.slices import Sliced
 from outlook_emulator.store import awake
@@ -275,20 +275,20 @@ class Sandboxes:
         self.refresh(sandbox)
         return sandbox
 
-    def restore(self, name: str, snapshot: str) -> Sandbox:
+    def restore(self, name: str, snapshot: str, check_more: CheckMore = lambda db: None) -> Sandbox:
         """Restore a snapshot of a sandbox; see `Sandbox.restore`.
 
         Raises Conflict, too, if another sandbox has one of its connections.
         """
         sandbox = self.named(name)
-        sandbox.restore(snapshot, partial(self._check_free, sandbox))
+        sandbox.restore(snapshot, partial(self._check_free, sandbox), check_more)
         self.refresh(sandbox)
         return sandbox
 
-    def import_file(self, name: str, file: bytes, prefix: str = "") -> Sandbox:
+    def import_file(self, name: str, file: bytes, prefix: str = "", check_more: CheckMore = lambda db: None) -> Sandbox:
         """Replace a sandbox with an exported one; see `Sandbox.import_file`. Raises Conflict as `restore` does."""
         sandbox = self.named(name)
-        sandbox.import_file(file, prefix, partial(self._check_free, sandbox))
+        sandbox.import_file(file, prefix, partial(self._check_free, sandbox), check_more)
         self.refresh(sandbox)
         return sandbox
 

@@ -41,6 +41,8 @@ _log = logging.getLogger("outlook_emulator")
 
 CheckIds = Callable[[Collection[str]], object]
 """Called before a sandbox gets other connections; raises an error if it must not have these ids."""
+CheckMore = Callable[[Database], object]
+"""Checks what only a higher layer knows of content from a file; raises ValueError."""
 
 
 class Due(Protocol):
@@ -73,8 +75,6 @@ class Sandbox:
         self._move: object | None = None
         self.connects = 0
         """How often a connection was added; an equal number means that `connections` has the same."""
-        self._alone: dict[str, Owner] = {}
-        """The connection that was added last and its owner, if its mailbox was created for it."""
         self._snapshots: Snapshots = (
             SnapshotsInFolder(db.path.with_suffix(".snapshots")) if db.path else SnapshotsInMemory()
         )
@@ -98,9 +98,6 @@ class Sandbox:
 
     def connections_beside(self, connection_id: str) -> dict[str, Owner]:
         """The owner behind a connection id, and behind each other one of the same mailbox."""
-        if connection_id in self._alone:
-            # Nothing is read for a new mailbox: the connections have no index by mailbox.
-            return self._alone
         return mailboxes.connections_beside(self.db, connection_id)
 
     def connect(self, connection_id: str, address: str, display_name: str = "", send_as: Sequence[str] = ()) -> Owner:
@@ -121,7 +118,6 @@ class Sandbox:
             else:
                 owner = self._rename(known, display_name)
             mailboxes.insert_connection(self.db, connection_id, owner.id)
-            self._alone = {connection_id: owner} if known is None else {}
             for grant in grants:
                 mailboxes.insert_grant(self.db, owner.id, grant)
         return owner
@@ -228,15 +224,20 @@ class Sandbox:
         image = self._image({epochs.KEY: epochs.to_text(before), TAKEN: str(now)})
         return self._snapshots.keep(name, image, now)
 
-    def restore(self, name: str, check_ids: CheckIds = lambda ids: None) -> None:
-        """Restore a snapshot; the sandbox is unchanged on error.
+    def restore(
+        self, name: str, check_ids: CheckIds = lambda ids: None, check_more: CheckMore = lambda db: None
+    ) -> None:
+        """Restore a snapshot; the sandbox is unchanged on error. A file that others may have changed is checked.
 
         Restores the connections, the clock and the random generator as well; a move of the clock ends. Raises NotFound,
-        Conflict for a file of another version, and what `check_ids` raises.
+        Conflict for a file that cannot be used, and what `check_ids` raises.
         """
         self._check_snapshot(name)
+        is_own = self._snapshots.is_own(name)
         try:
             with closing(Database(image=self._snapshots.image(name))) as saved:
+                if not is_own:
+                    self._check_content(saved, check_more)
                 epochs.start(saved, after=epochs.valid(saved), beyond=epochs.current(self.db))
                 self._replace(saved, check_ids)
         except ValueError as error:
@@ -259,7 +260,13 @@ class Sandbox:
         """The sandbox without its snapshots as an SQLite file, for `import_file` of this server or another."""
         return self._image({})
 
-    def import_file(self, file: bytes, prefix: str = "", check_ids: CheckIds = lambda ids: None) -> None:
+    def import_file(
+        self,
+        file: bytes,
+        prefix: str = "",
+        check_ids: CheckIds = lambda ids: None,
+        check_more: CheckMore = lambda db: None,
+    ) -> None:
         """Replace everything with the content of an exported file; the sandbox is unchanged on error.
 
         Connection ids get the prefix. Raises InvalidRequest with the problem of the file, and what `check_ids` raises.
@@ -268,14 +275,20 @@ class Sandbox:
         from outlook_emulator.sandbox.samples import names
 
         samples = {*names(), *(name for _, name in state.read_samples(self.db))}
-        # What the base clock shows, which the clock of the imported sandbox will follow.
-        now = self.clock.now() - self.clock.shift
         try:
             with closing(Database(image=file)) as imported:
-                adopt(imported, prefix=prefix, samples=samples, epoch=epochs.current(self.db), now=now)
+                self._check_content(imported, check_more)
+                adopt(imported, prefix=prefix, samples=samples, epoch=epochs.current(self.db))
                 self._replace(imported, check_ids)
         except ValueError as error:
             raise InvalidRequest(f"The file cannot be imported: {error}.") from error
+
+    def _check_content(self, db: Database, check_more: CheckMore) -> None:
+        from outlook_emulator.sandbox.imports import check
+
+        # What the base clock shows, which the clock of the sandbox in the file will follow.
+        check(db, now=self.clock.now() - self.clock.shift)
+        check_more(db)
 
     async def move_clock(self, to: int) -> None:
         """Move the clock to `to`; work that falls due runs in order, each item at its own time.

@@ -13,7 +13,10 @@ from outlook_emulator.store.records import Change
 
 def append(db: Database, entries: Sequence[NewChange]) -> None:
     """Add entries."""
-    db.insert_rows(sql.APPEND_CHANGE, entries)
+    numbers = db.insert_rows(sql.APPEND_CHANGE, entries)
+    if db.fresh is not None:
+        for number, entry in zip(numbers, entries, strict=True):
+            db.fresh.add_change(number, entry)
 
 
 def newest_at(db: Database) -> int:

@@ -20,6 +20,7 @@ from outlook_emulator.recent import Recent
 from outlook_emulator.store import images, opening, sql
 from outlook_emulator.store.awake import AwakeDatabases
 from outlook_emulator.store.failures import FileLost
+from outlook_emulator.store.fresh_rows import FreshRows
 from outlook_emulator.store.kept_messages import KeptMessages
 from outlook_emulator.store.records import Owner
 from outlook_emulator.store.turn import Turn
@@ -94,6 +95,8 @@ class Database:
         self.kept_messages = KeptMessages()
         self.kept_owners: Recent[str, Owner] = Recent(_MOST_OWNERS)
         """Owners by address, since every mail looks for those of its recipients."""
+        self.fresh: FreshRows | None = None
+        """What was just written; None while nobody follows it."""
         self.is_taken_over = False
         """Whether the content came from another database, and not from writes since the last drop."""
         self.closed = False
@@ -129,16 +132,14 @@ class Database:
         """Run an insert, with values by name or in the order of the columns; returns the id of the new row."""
         return self.execute(statement, parameters).lastrowid or 0
 
-    def insert_rows(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Run an insert for several rows, with values in the order of the columns; returns the id of the last row.
-
-        The ids are consecutive.
-        """
+    def insert_rows(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> range:
+        """Run an insert for several rows, with values in the order of the columns; returns the ids, in their order."""
         last = 0
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             part = rows[start : start + _ROWS_AT_ONCE]
             last = self.insert(_for_rows(statement, len(part)), [*chain.from_iterable(part)])
-        return last
+        # SQLite takes the next higher id for each row.
+        return range(last - len(rows) + 1, last + 1)
 
     def read_bytes(self, table: str, column: str, key: int) -> bytes:
         """The bytes in a column, in pieces: reading many in one step stops all threads of the process."""
@@ -196,6 +197,8 @@ class Database:
         self.epoch = self.callback_work = None
         self.kept_messages.clear()
         self.kept_owners.clear()
+        if self.fresh is not None:
+            self.fresh.lose()
 
     def clear(self) -> None:
         """Delete everything and recreate the schema. Call it in a transaction."""

@@ -7,6 +7,13 @@ from pathlib import Path
 
 OWNER_ONLY = 0o600
 """The mode of every file with data."""
+Stamp = list[int]
+"""What changes with every change of a file: time, size and number."""
+
+
+def stamp(status: os.stat_result) -> Stamp:
+    """The stamp of a file with this status."""
+    return [status.st_mtime_ns, status.st_size, status.st_ino]
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -13,13 +13,11 @@ from weakref import finalize
 
 import orjson
 
-from outlook_emulator.store.files import OWNER_ONLY, write_whole
+from outlook_emulator.store.files import OWNER_ONLY, Stamp, stamp, write_whole
 from outlook_emulator.store.opening import LOG_SUFFIXES, SCHEMA_VERSION
 
 _INDEX = ".index.json"
 _SUFFIX = ".sqlite"
-_Stamp = list[int]
-"""What changes with every change of a file: time, size and number."""
 
 
 class Summary(NamedTuple):
@@ -114,7 +112,7 @@ class DataFolder:
     def note(self, name: str, summary: Summary) -> None:
         """Put the summary of a database that was just closed into the index, which `save` writes."""
         with suppress(OSError):
-            self._index[name] = [_stamp(self.path(name).stat()), list(summary.connection_ids), summary.has_work]
+            self._index[name] = [stamp(self.path(name).stat()), list(summary.connection_ids), summary.has_work]
 
     def save(self) -> None:
         """Write the index."""
@@ -155,13 +153,9 @@ class DataFolder:
             return {}
 
 
-def _stamp_of(entry: os.DirEntry[str]) -> _Stamp | None:
+def _stamp_of(entry: os.DirEntry[str]) -> Stamp | None:
     """The stamp of a file, None for a link that leads nowhere."""
     try:
-        return _stamp(entry.stat())
+        return stamp(entry.stat())
     except OSError:
         return None
-
-
-def _stamp(status: os.stat_result) -> _Stamp:
-    return [status.st_mtime_ns, status.st_size, status.st_ino]

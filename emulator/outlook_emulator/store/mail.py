@@ -89,10 +89,13 @@ def insert_content(db: Database, content: NewContent) -> int:
     raw = content.raw
     db.note_size(len(content.body) + len(raw or b""))
     if raw is None or len(raw) < PIECE:
-        return db.insert(sql.INSERT_CONTENT, content)
-    key = db.insert(sql.INSERT_CONTENT, content._replace(raw=b""))
-    db.execute(sql.RESERVE_RAW, {"id": key, "size": len(raw)})
-    db.write_bytes("content", "raw", key, raw)
+        key = db.insert(sql.INSERT_CONTENT, content)
+    else:
+        key = db.insert(sql.INSERT_CONTENT, content._replace(raw=b""))
+        db.execute(sql.RESERVE_RAW, {"id": key, "size": len(raw)})
+        db.write_bytes("content", "raw", key, raw)
+    if db.fresh is not None:
+        db.fresh.add_content(key, content)
     return key
 
 
@@ -165,8 +168,11 @@ def attachment_bytes(db: Database, key: int) -> bytes:
 
 def insert_messages(db: Database, messages: Sequence[NewMessage]) -> range:
     """Add copies of mails to folders and return their keys."""
-    last = db.insert_rows(sql.INSERT_MESSAGE, messages)
-    return range(last - len(messages) + 1, last + 1)
+    keys = db.insert_rows(sql.INSERT_MESSAGE, messages)
+    if db.fresh is not None:
+        for key, message in zip(keys, messages, strict=True):
+            db.fresh.add_message(key, message)
+    return keys
 
 
 def message(db: Database, mailbox_id: int, key: int) -> Message | None:
@@ -257,6 +263,8 @@ def copy_message(db: Database, key: int, folder_id: int) -> int:
 def delete_message(db: Database, key: int) -> None:
     """Delete a message; its content stays."""
     db.execute(sql.DELETE_MESSAGE, {"id": key})
+    if db.fresh is not None:
+        db.fresh.remove_message(key)
 
 
 def mark_read(db: Database, key: int) -> None:

@@ -13,22 +13,23 @@ from contextlib import closing
 from hashlib import sha256
 
 from outlook_emulator.store.failures import is_passing
+from outlook_emulator.store.repairs import repair
 
 SchemaRow = tuple[str, str, str, str | None]
 """A row of `sqlite_schema`: type, name, table and SQL text."""
 
 _VERSIONS = {
-    "1e1a3bc2954bad9c": 1,
-    "07235795799e4005": 1,
-    "c56a9ec19d5c668d": 1,
-    "5e1a13c9a0aabd2d": 2,
-    "f1cfc31cdfa1a109": 3,
-    "547a622cfcce4dff": 4,
+    "1e1a3bc2954bad9c": (1,),
+    "07235795799e4005": (1,),
+    "c56a9ec19d5c668d": (1,),
+    "5e1a13c9a0aabd2d": (2,),
+    "f1cfc31cdfa1a109": (3,),
+    "547a622cfcce4dff": (4,),
     # Files of version 5 with this schema have an index more.
-    "58e05dd26ea17b1a": 4,
-    "33ff1f51bd7fcffc": 5,
+    "58e05dd26ea17b1a": (4,),
+    "33ff1f51bd7fcffc": (5, 6),
 }
-"""The version from which each known schema is migrated. Some versions were in use with several schemas."""
+"""The versions that had each known schema. Some versions were in use with several schemas."""
 
 _STEPS: dict[int, tuple[str, ...]] = {
     1: (
@@ -80,23 +81,27 @@ _STEPS: dict[int, tuple[str, ...]] = {
             for table in ("content", "event")
         ),
     ),
+    # Version 7 has an index more, and no values that cannot be read.
+    6: (),
 }
 """For each version, the statements that lead to the next one. Columns that are new and may be null need none."""
 
 
-def migrate(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+def migrate(old: sqlite3.Connection, new: sqlite3.Connection) -> list[str]:
     """Copy the content of a database of an earlier version into a new and empty one. Changes `old`.
 
-    Raises ValueError for a damaged database or a foreign one.
+    Returns which values were replaced, because they cannot be read. Raises ValueError for a damaged database or a
+    foreign one.
     """
     check(old)
     try:
-        for version in range(_VERSIONS[_fingerprint(old)], max(_STEPS) + 1):
+        for version in range(_version(old), max(_STEPS) + 1):
             for statement in _STEPS[version]:
                 old.execute(statement)
         new.execute("BEGIN IMMEDIATE")
         for table in [*_tables(new), "message_search", "sqlite_sequence"]:
             _copy(old, new, table)
+        repaired = repair(new, _tables(new))
         new.execute("COMMIT")
     except sqlite3.DatabaseError as error:
         if new.in_transaction:
@@ -104,6 +109,14 @@ def migrate(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         if is_passing(error):
             raise
         raise ValueError(f"it is damaged: {str(error)[:200]}") from error
+    return repaired
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    """The version from which a database is migrated: the one that it names if its schema is of that, else the first."""
+    (named,) = connection.execute("PRAGMA user_version").fetchone()
+    versions = _VERSIONS[_fingerprint(connection)]
+    return named if named in versions else versions[0]
 
 
 def check(connection: sqlite3.Connection) -> None:

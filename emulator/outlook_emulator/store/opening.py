@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from outlook_emulator.store import images, migrations, sql
 from outlook_emulator.store.failures import is_passing
 from outlook_emulator.store.files import OWNER_ONLY, draft_of, write_whole
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Stored in each file; a file of an earlier version is migrated, one of a later version refused."""
 CACHE_KIB = 16 * 1024
 """How much of a file a connection keeps in memory, in KiB."""
@@ -172,22 +172,35 @@ def _migrate_file(path: Path, version: int) -> None:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
         with closing(connect(str(draft))) as connection:
             _template().backup(connection)
-            _migrate(image, connection)
+            repaired = _migrate(image, connection)
         write_whole(kept, image)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     _log.warning(
-        "%s was migrated from schema version %d to %d; %s is the old file", path, version, SCHEMA_VERSION, kept
+        "%s was migrated from schema version %d to %d; %s is the old file%s",
+        path,
+        version,
+        SCHEMA_VERSION,
+        kept,
+        _replaced(repaired),
     )
 
 
-def _migrate(image: bytes, new: sqlite3.Connection) -> None:
-    """Fill a new database with the content of an image of an earlier version. Raises ValueError."""
+def _migrate(image: bytes, new: sqlite3.Connection) -> list[str]:
+    """Fill a new database with the content of an image of an earlier version, and return what had to be replaced.
+
+    Raises ValueError.
+    """
     with closing(connect(":memory:")) as old:
         images.deserialize(old, image)
-        migrations.migrate(old, new)
+        repaired = migrations.migrate(old, new)
     images.check(new)
+    return repaired
+
+
+def _replaced(repaired: Sequence[str]) -> str:
+    return f"; values that cannot be read were replaced: {', '.join(repaired)}" if repaired else ""
 
 
 def load(image: bytes) -> sqlite3.Connection:
@@ -196,7 +209,8 @@ def load(image: bytes) -> sqlite3.Connection:
     try:
         if 0 < images.version_of(image) < SCHEMA_VERSION:
             _template().backup(connection)
-            _migrate(image, connection)
+            if repaired := _migrate(image, connection):
+                _log.warning("An image of an earlier schema version was migrated%s", _replaced(repaired))
         else:
             images.load(connection, image, _make())
     except ValueError:

@@ -10,6 +10,8 @@ from outlook_emulator.store.records import OutboxMail, OutboxSource
 def insert(db: Database, *, mailbox_id: int, content_id: int, recipients: str, at: int) -> int:
     """Add a mail and return its key; `recipients` are joined by `;`."""
     values = {"mailbox_id": mailbox_id, "content_id": content_id, "recipients": recipients, "at": at}
+    if db.fresh is not None:
+        db.fresh.add_outbox_mail()
     return db.insert(sql.INSERT_OUTBOX_MAIL, values)
 
 

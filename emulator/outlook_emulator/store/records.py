@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
+
+from outlook_emulator.clock import microseconds
+
+FIRST_EVENT, AFTER_EVENTS = microseconds(datetime(1601, 1, 1)), microseconds(datetime(4500, 1, 1))
+"""Between these instants, the last one excluded, events start and end, as in Exchange."""
 
 
 class Owner(NamedTuple):

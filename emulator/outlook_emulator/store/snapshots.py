@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from outlook_emulator.store import sql
-from outlook_emulator.store.files import write_whole
+from outlook_emulator.store.files import Stamp, stamp, write_whole
 
 TAKEN = "taken"
 """The key of the sandbox state that holds the time of a snapshot, in microseconds since 1970."""
@@ -37,6 +37,9 @@ class Snapshots(Protocol):
     def image(self, name: str) -> bytes:
         """The image of an existing snapshot."""
 
+    def is_own(self, name: str) -> bool:
+        """Whether this process wrote the image, and nobody has changed it since."""
+
     def keep(self, name: str, image: bytes, taken: int) -> Snapshot:
         """Store an image under a name; replaces the snapshot of that name."""
 
@@ -62,6 +65,9 @@ class SnapshotsInMemory:
     def image(self, name: str) -> bytes:
         return self._kept[name][0]
 
+    def is_own(self, name: str) -> bool:
+        return True
+
     def keep(self, name: str, image: bytes, taken: int) -> Snapshot:
         self._kept[name] = (image, taken)
         return Snapshot(name, taken, len(image))
@@ -78,6 +84,7 @@ class SnapshotsInFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._written: dict[str, Stamp] = {}
 
     def names(self) -> list[str]:
         return sorted(file.stem for file in self._folder.glob("*.sqlite") if NAME.fullmatch(file.stem))
@@ -89,9 +96,13 @@ class SnapshotsInFolder:
     def image(self, name: str) -> bytes:
         return self._path(name).read_bytes()
 
+    def is_own(self, name: str) -> bool:
+        return self._written.get(name) == stamp(self._path(name).stat())
+
     def keep(self, name: str, image: bytes, taken: int) -> Snapshot:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         write_whole(self._path(name), image)
+        self._written[name] = stamp(self._path(name).stat())
         return Snapshot(name, taken, len(image))
 
     def drop(self, name: str) -> None:

@@ -22,6 +22,7 @@ SCHEMA = (
     "CREATE TABLE calendar ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, name TEXT COLLATE \"NOCASE\" NOT NULL, is_default INTEGER DEFAULT 0 NOT NULL, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
     "CREATE INDEX calendar_name ON calendar (mailbox_id, name)",
     "CREATE TABLE connection ( id TEXT NOT NULL, mailbox_id INTEGER NOT NULL, PRIMARY KEY (id), FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
+    "CREATE INDEX connection_mailbox ON connection (mailbox_id)",
     "CREATE TABLE contact_folder ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, name TEXT COLLATE \"NOCASE\" NOT NULL, is_default INTEGER DEFAULT 0 NOT NULL, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",
     "CREATE INDEX contact_folder_name ON contact_folder (mailbox_id, name)",
     "CREATE TABLE folder ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, mailbox_id INTEGER NOT NULL, parent_id INTEGER, name TEXT NOT NULL, well_known TEXT, FOREIGN KEY(mailbox_id) REFERENCES mailbox (id) )",

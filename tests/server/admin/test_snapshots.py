@@ -50,6 +50,9 @@ def restore(sandbox: Sandbox, name: str = "one") -> dict[str, Any]:
     return facts
 
 
+NEW_PUSH = "INSERT INTO push SELECT 'alice', 'news', id,"
+
+
 def export(sandbox: Sandbox) -> bytes:
     answer = sandbox.api.get("/export")
     assert (200, SQLITE) == (answer.status_code, answer.headers["content-type"])
@@ -550,6 +553,11 @@ def test_import_of_own_export(sandbox: Sandbox, alice: Connection, bob: Connecti
         ("DELETE FROM mailbox", "refers to a missing mailbox"),
         ("UPDATE connection SET id = 'a/b'", "A connection id has"),
         ("INSERT INTO sandbox_state VALUES ('clock', 'noon')", "its clock cannot be read"),
+        (f"{NEW_PUSH} 'OnNothing', 'http://x', '{{}}', 0, '', 0 FROM mailbox", "must be a trigger of the connector"),
+        (
+            f"""{NEW_PUSH} 'OnNewEmailV2', 'http://x', '{{"to": "x", "y": "z"}}', 0, '', 0 FROM mailbox""",
+            "'alice/news' cannot be polled: The trigger 'OnNewEmailV2' has no parameter 'y'.",
+        ),
     ],
 )
 def test_invalid_import(sandbox: Sandbox, alice: Connection, change: Any, reason: str) -> None:

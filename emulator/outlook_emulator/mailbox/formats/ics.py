@@ -48,7 +48,7 @@ from outlook_emulator.mailbox.formats.ics_values import duration_of
 from outlook_emulator.mailbox.formats.ics_zones import When, Zones, on_the_wall
 from outlook_emulator.mailbox.formats.skipped import Parsed
 from outlook_emulator.mailbox.message import Address
-from outlook_emulator.store.value_checks import is_place
+from outlook_emulator.store.value_checks import PLACE as PLACE_SHAPE
 
 __all__ = ["MAX_EVENTS", "compose", "parse"]
 
@@ -380,7 +380,7 @@ def _or_none(event: Component, name: str, read: Callable[[str], T], reading: Rea
 
 def _place(text: str) -> dict[str, Any]:
     place = orjson.loads(text)
-    if not is_place(place):
+    if not PLACE_SHAPE.fits(place):
         raise InvalidRequest(f"{PLACE} must hold the address and the coordinates of an event as JSON.")
     return cast(dict[str, Any], place)
 

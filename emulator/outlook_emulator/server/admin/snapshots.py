@@ -8,6 +8,7 @@ from outlook_emulator.server.admin import shapes as admin_shapes
 from outlook_emulator.server.admin import snapshot_shapes as shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.admin.sandboxes import sandbox_facts
+from outlook_emulator.server.webhooks import push_triggers
 from outlook_emulator.store.snapshots import Snapshot
 from outlook_emulator.wire.mail import Binary
 
@@ -23,7 +24,9 @@ def save_snapshot(request: AdminRequest) -> shapes.SnapshotFacts:
 
 
 def restore_snapshot(request: AdminRequest) -> admin_shapes.SandboxFacts:
-    return sandbox_facts(request.sandboxes.restore(request.sandbox.name, _name(request)))
+    return sandbox_facts(
+        request.sandboxes.restore(request.sandbox.name, _name(request), check_more=push_triggers.check_all)
+    )
 
 
 def delete_snapshot(request: AdminRequest) -> None:
@@ -39,7 +42,12 @@ def export_sandbox(request: AdminRequest) -> Binary:
 
 def import_sandbox(request: AdminRequest) -> admin_shapes.SandboxFacts:
     return sandbox_facts(
-        request.sandboxes.import_file(request.sandbox.name, request.content, request.query["connection_prefix"])
+        request.sandboxes.import_file(
+            request.sandbox.name,
+            request.content,
+            request.query["connection_prefix"],
+            check_more=push_triggers.check_all,
+        )
     )
 
 

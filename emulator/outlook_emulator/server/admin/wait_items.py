@@ -149,7 +149,7 @@ class ItemReader:
             for mailbox_id in (0,) if scope.mailboxes is None else sorted(scope.mailboxes):
                 heads = partial(mail_store.message_heads, db, newer=scope.newer, subject=scope.subject)
                 read = partial(heads, mailbox_id=mailbox_id)
-                yield _pages(mail_store.newest_message(db), read, self._of_mail)
+                yield _pages(mail_store.newest_message(db), read, self.of_mail)
             if scope.has_outbox:
                 read_outbox = partial(outbox.page, db, newer=scope.newer, subject=scope.subject)
                 yield _pages(outbox.newest(db), read_outbox, self.of_outbox)
@@ -164,10 +164,9 @@ class ItemReader:
         owner = self._owners.get(mailbox_id)
         return owner is not None and folder_id == owner.sent_id
 
-    def mail(self, key: int) -> Item | None:
-        """A message of any mailbox with a connection."""
-        head = mail_store.message_head(self._db, key)
-        return None if head is None else self._of_mail(head)
+    def head(self, key: int) -> MessageHead | None:
+        """The head of a message of any mailbox."""
+        return mail_store.message_head(self._db, key)
 
     def event(self, key: int) -> Item | None:
         """An event of any mailbox with a connection."""
@@ -192,7 +191,8 @@ class ItemReader:
         """The mailboxes with these addresses."""
         return frozenset(owner.id for owner in self._owners.values() if owner.address in addresses)
 
-    def _of_mail(self, head: MessageHead) -> Item | None:
+    def of_mail(self, head: MessageHead) -> Item | None:
+        """A message, None if its mailbox has no connection."""
         owner = self._owners.get(head.mailbox_id)
         if owner is None:
             return None

@@ -20,12 +20,16 @@ from outlook_emulator.server.admin.wait_position import newest, position
 from outlook_emulator.server.slices import SLICE
 from outlook_emulator.store import outbox
 from outlook_emulator.store import triggers as trigger_store
-from outlook_emulator.store.records import Change, OutboxMail
+from outlook_emulator.store.fresh_rows import Fresh, FreshRows
+from outlook_emulator.store.records import Change, MessageHead, OutboxMail
 from outlook_emulator.traffic.wait_conditions import KINDS
 
 _NEAR_MISSES = 5
 _CALLBACKS = ("callback", "poke")
-_ARRIVALS = (ChangeAction.CREATED, ChangeAction.MOVED)
+# Plain texts, since every write compares them.
+_MESSAGE, _EVENT = ItemKind.MESSAGE.value, ItemKind.EVENT.value
+_CREATED, _MOVED, _DELETED = ChangeAction.CREATED.value, ChangeAction.MOVED.value, ChangeAction.DELETED.value
+_ARRIVALS = (_CREATED, _MOVED)
 NearMiss = tuple[Match, list[str]]
 """An item, and the conditions that it fails."""
 _log = logging.getLogger("outlook_emulator")
@@ -110,6 +114,8 @@ class Watcher:
         finally:
             for watches in lists:
                 watches.remove(watch)
+            if not self._has_watches():
+                self._db.fresh = None
 
     async def wait(self, watch: Watch) -> None:
         """Return when enough items match. Raises what `check` does."""
@@ -186,7 +192,7 @@ class Watcher:
 
     def look(self) -> None:
         """Compare what was written since the last look with the conditions of all waits."""
-        if not any(self._watches.values()):
+        if not self._has_watches():
             return
         if self._db.closed:
             self.end(self._gone())
@@ -204,6 +210,9 @@ class Watcher:
             watch.error = error
             watch.wake()
 
+    def _has_watches(self) -> bool:
+        return any(self._watches.values())
+
     def _of(self, *kinds: str) -> list[Watch]:
         return [watch for kind in kinds for watch in self._watches[kind]]
 
@@ -218,6 +227,8 @@ class Watcher:
             self._change, self._outbox_mail = changes.last(self._db), outbox.newest(self._db)
         if not self._of(*_CALLBACKS):
             self._callback, self._unfinished = trigger_store.newest_callback(self._db), set()
+        if self._db.fresh is None:
+            self._db.fresh = FreshRows()
 
     def _note_state(self) -> None:
         self._writes, self._generation, self._connects = self._db.writes, self._db.generation, self._sandbox.connects
@@ -230,9 +241,11 @@ class Watcher:
         elif self._connects != self._sandbox.connects:
             self._take_connections()
         self._note_state()
+        # While a thread writes, its rows may still be undone; the statements below wait for it.
+        fresh = None if self._db.fresh is None or self._db.turn.is_taken else self._db.fresh.take()
         if self._watches["mail"] or self._watches["event"]:
-            self._read_feed()
-        if self._watches["mail"]:
+            self._read_feed(fresh)
+        if self._watches["mail"] and (fresh is None or fresh.has_outbox_mail):
             self._read_outbox()
         if self._watches["callback"] or self._watches["poke"]:
             self._read_callbacks()
@@ -269,33 +282,43 @@ class Watcher:
         now = outbox.mail(self._db, mail.id)
         return now is not None and not watch.matcher.differs(self.reader.of_outbox(now))
 
-    def _read_feed(self) -> None:
+    def _read_feed(self, fresh: Fresh | None) -> None:
         """Read new mails and events, changed events and moved mails."""
+        if fresh is not None:
+            entries = [entry for entry in fresh.changes if entry.seq > self._change]
+            if not entries or entries[0].seq == self._change + 1:
+                for entry in entries:
+                    self._read_entry(entry, fresh.heads)
+                return
         more = True
         while more:
             entries = changes.after(self._db, self._change, PAGE)
             for entry in entries:
-                self._change = entry.seq
-                self._read_entry(entry)
+                self._read_entry(entry, {})
             more = len(entries) == PAGE
 
-    def _read_entry(self, entry: Change) -> None:
-        item = None
+    def _read_entry(self, entry: Change, heads: Mapping[int, MessageHead]) -> None:
+        """Read what an entry is about; a mail only if its head is not among those at hand."""
+        self._change = entry.seq
         # An update of a mail leaves everything as it is that conditions are about.
-        if entry.kind == ItemKind.MESSAGE and entry.action in _ARRIVALS:
+        if entry.kind == _MESSAGE and entry.action in _ARRIVALS:
             is_sent_copy = self.reader.is_sent_copy(entry.mailbox_id, entry.folder_id)
             watches = self._watches_of_folders if is_sent_copy else self._watches["mail"]
-            item = self.reader.mail(entry.item_id) if watches else None
-        elif entry.kind == ItemKind.EVENT and entry.action != ChangeAction.DELETED:
-            watches = self._watches["event"]
-            item = self.reader.event(entry.item_id) if watches else None
+            head = heads.get(entry.item_id) or self.reader.head(entry.item_id) if watches else None
+            watches = _that_may_match(watches, head.subject.lower()) if head else []
+            item = self.reader.of_mail(head) if head and watches else None
+        elif entry.kind == _EVENT and entry.action != _DELETED and self._watches["event"]:
+            item = self.reader.event(entry.item_id)
+            watches = _that_may_match(self._watches["event"], item.subject) if item else []
+        else:
+            watches, item = [], None
         if item is not None:
-            if self._is_live and entry.action == ChangeAction.CREATED:
-                item.is_new = True
-            _offer(item, watches)
-            if entry.action == ChangeAction.MOVED:
+            item.is_new = self._is_live and entry.action == _CREATED
+            for watch in watches:
+                watch.consider(item)
+            if entry.action == _MOVED:
                 self._move(self._deleted, item)
-        if entry.action == ChangeAction.DELETED:
+        if entry.action == _DELETED:
             self._deleted = entry.item_id
 
     def _move(self, key: int, item: Item) -> None:
@@ -309,7 +332,8 @@ class Watcher:
         for item in self.reader.outbox_after(self._outbox_mail):
             self._outbox_mail = -item.key
             item.is_new = self._is_live
-            _offer(item, self._watches["mail"])
+            for watch in _that_may_match(self._watches["mail"], item.subject):
+                watch.consider(item)
 
     def _read_callbacks(self) -> None:
         """Read new callbacks, and those that had not got far enough."""
@@ -328,12 +352,10 @@ class Watcher:
             self._unfinished.add(item.key)
 
 
-def _offer(item: Item, watches: list[Watch]) -> None:
-    """Let waits consider a mail or an event."""
-    subject = item.subject
+def _that_may_match(watches: list[Watch], subject: str) -> list[Watch]:
+    """The waits for a mail or an event whose subject, in lower case, contains what they are for."""
     # In one expression, since every write runs it for every open wait, and most subjects differ.
-    for watch in [watch for watch in watches if watch.subject in subject]:
-        watch.consider(item)
+    return [watch for watch in watches if watch.subject in subject]
 
 
 def _nearest(misses: list[NearMiss]) -> list[NearMiss]:

@@ -19,6 +19,7 @@ from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
+from outlook_emulator.quiet_log import QuietLog
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.slices import whole
 from outlook_emulator.store import triggers as trigger_store
@@ -36,6 +37,7 @@ RuleChanges = Callable[[PushTrigger], Mapping[str, Any]]
 """How the rules of the mailbox differ for a batch of a trigger."""
 
 _log = logging.getLogger("outlook_emulator")
+_quiet = QuietLog()
 
 
 def operation_named(name: str) -> Operation:
@@ -89,6 +91,29 @@ def delete(db: Database, trigger: PushTrigger) -> None:
         callbacks.cancel(db, CallbackKind.PUSH, reference_of(trigger))
 
 
+def check_all(db: Database) -> None:
+    """Check the push triggers of a database from elsewhere. Raises ValueError for one that nobody could poll."""
+    for trigger in trigger_store.push_triggers(db):
+        try:
+            arguments_of(operation_named(trigger.operation), orjson.loads(trigger.parameters))
+        except ConnectorError as error:
+            reason = error.message.rstrip(".")
+            raise ValueError(f"its push trigger '{reference_of(trigger)[:200]}' cannot be polled: {reason}") from error
+
+
+def known_triggers(db: Database) -> Iterator[PushTrigger]:
+    """The push triggers that can be polled; the log names those that an earlier version left and nobody knows."""
+    for trigger in trigger_store.push_triggers(db):
+        try:
+            operation_named(trigger.operation)
+        except InvalidRequest as error:
+            text = f"The push trigger '{reference_of(trigger)}' is not polled: {error.message}"
+            if _quiet.is_new(text):
+                _log.warning("%s", text)
+        else:
+            yield trigger
+
+
 def reference_of(trigger: PushTrigger) -> str:
     """The name of a push trigger in the journal; its own name is unique only within its connection."""
     return f"{trigger.connection_id}/{trigger.name}"
@@ -102,7 +127,7 @@ def push_all(
     A trigger that fails is logged, and the others continue. `mailbox_of` opens a mailbox by its key, `first_delivery`
     says what comes before a batch, `rule_changes` what differs for it.
     """
-    triggers = trigger_store.push_triggers(db)
+    triggers = list(known_triggers(db))
     for trigger in triggers:
         try:
             _push(mailbox_of(trigger.mailbox_id), trigger, first_delivery, rule_changes)
@@ -113,7 +138,7 @@ def push_all(
 
 def upcoming(db: Database, mailbox_of: Callable[[int], Mailbox]) -> Iterator[tuple[int, PushTrigger]]:
     """The push triggers that time alone gives an item, each with the next instant at which it does."""
-    for trigger in trigger_store.push_triggers(db):
+    for trigger in known_triggers(db):
         try:
             operation = operation_named(trigger.operation)
             if operation.next_at is None:

@@ -62,7 +62,7 @@ def rule_changes(sandbox: Sandbox, trigger: PushTrigger) -> Mapping[str, Any]:
 def _call_facts(sandbox: Sandbox, callback: Callback) -> Iterator[CallFacts]:
     """A callback in the form that fault rules match, once for each connection that it belongs to."""
     if callback.kind == CallbackKind.PUSH:
-        for trigger in trigger_store.push_triggers(sandbox.db):
+        for trigger in push_triggers.known_triggers(sandbox.db):
             if push_triggers.reference_of(trigger) == callback.reference:
                 yield _push_facts(trigger)
     elif callback.kind == CallbackKind.POKE:

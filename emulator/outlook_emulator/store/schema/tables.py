@@ -58,6 +58,7 @@ class ConnectionRow(SQLModel, table=True):
     """A connection id, as it appears in URLs, and the mailbox that it opens."""
 
     __tablename__ = "connection"
+    __table_args__ = (Index("connection_mailbox", "mailbox_id"),)
 
     id: str = Field(primary_key=True, sa_type=Text)
     mailbox_id: int = Field(sa_column=reference("mailbox"))
