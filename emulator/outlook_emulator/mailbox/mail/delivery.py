@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -80,8 +79,8 @@ def post(
         sent_copy = _copy(mailbox, mailbox.owner.id, mailbox.owner.sent_id, stored, is_read=1, bcc=bcc)
         failed = _distribute(mailbox, mail, stored, sent_copy)
         if failed:
-            sent = replace(
-                mail, sender=sender, sent=mailbox.now, message_id=additions.message_id, headers=additions.headers
+            sent = mail._replace(
+                sender=sender, sent=mailbox.now, message_id=additions.message_id, headers=additions.headers
             )
             _return(mailbox, sent, failed, conversation_id)
 
@@ -103,7 +102,7 @@ def deliver(
     sender = mail.sender or Address("")
     if mail.sent is None:
         # A mail without a date was sent when it arrived.
-        mail = replace(mail, sent=received)
+        mail = mail._replace(sent=received)
     additions = origin_headers.OriginHeaders(
         message_id=mail.message_id or f"<{mailbox.rng.getrandbits(128):032x}@outside.invalid>",
         headers=mail.headers,
