@@ -183,6 +183,8 @@ MAILS = st.builds(
     references=st.lists(IDS, max_size=4).map(tuple),
     headers=st.lists(HEADERS, max_size=3).map(tuple),
     attachments=st.lists(ATTACHMENTS, max_size=3).map(lambda some: tuple(sorted(some, key=_inline_first))),
+    is_encrypted=st.just(False),
+    raw=st.none(),
 )
 
 
