@@ -27,7 +27,7 @@ from outlook_emulator import certificates, descriptors
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import Clock
 from outlook_emulator.errors import ConnectorError
-from outlook_emulator.sandbox.aside import all_work_ended
+from outlook_emulator.sandbox.aside import LookUps, all_work_ended
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings, listed
 from outlook_emulator.sockets import ACCEPTED_AT_ONCE, Bounds, Connection, Watch
@@ -88,7 +88,12 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
 
             server = _Server(config, on_ready)
             _stop_on_hangup(server)
-            asyncio.run(server.serve([listener]))
+            try:
+                asyncio.run(server.serve([listener]))
+            except SystemExit as stop:
+                # uvicorn raises its signal again after the stop, and SIGTERM then exits.
+                if stop.code:
+                    raise
     if not all_work_ended():
         # Nothing is lost: a transaction is whole on disk, or not there.
         logging.shutdown()
@@ -223,7 +228,9 @@ class _Server(uvicorn.Server):
         for listener in sockets or []:
             # Again, since asyncio takes the same number for the length of the queue.
             listener.listen(_QUEUE)
-        self.config.watch.start(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(LookUps())
+        self.config.watch.start(loop)
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

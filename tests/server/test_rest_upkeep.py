@@ -67,6 +67,32 @@ def test_unused_sandboxes_are_packed_in_the_second_round() -> None:
     sandboxes.close()
 
 
+def test_a_sandbox_that_was_large_is_packed_after_a_reset() -> None:
+    """A sandbox with many mails stays awake; when a reset has emptied it, it is packed as others are."""
+    with (
+        running() as served,
+        httpx.Client(base_url=served.url, headers={"authorization": "Bearer x"}, trust_env=False) as http,
+    ):
+        for name in ("big", *(f"s{number}" for number in range(_COUNT))):
+            order = {"name": name, "connections": [{"id": name}]}
+            http.post("/_emulator/api/sandboxes", json=order).raise_for_status()
+        mail = {"To": "big@outlook.com", "Subject": "Large", "Body": "x" * 2_000_000}
+        http.post("/apim/outlook/big/v2/Mail", json=mail).raise_for_status()
+        for number in range(_COUNT):
+            http.get(f"/apim/outlook/s{number}/v2/Mail").raise_for_status()
+        sandboxes: Sandboxes = served.app.state.sandboxes
+        db = sandboxes.named("big").db
+        rested = []
+        for path in ("connections", "reset"):
+            http.request("GET" if path == "connections" else "POST", f"/_emulator/api/sandboxes/big/{path}")
+            for _ in range(3):
+                list(sandboxes.rest_unused())
+            rested.append(db.is_resting)
+        after = http.get("/apim/outlook/big/v2/Mail").json()["value"]
+
+    assert ([False, True], []) == (rested, after)
+
+
 def test_packing_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A sandbox that cannot be packed is reported, and the next round packs what it can."""
     sandboxes: Sandboxes = create_app().state.sandboxes

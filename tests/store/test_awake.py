@@ -104,7 +104,7 @@ def test_no_rest_within_a_transaction(db: Database) -> None:
 
 
 def test_a_large_database_in_memory_stays_awake() -> None:
-    """A large one is not packed, and does not count as one that could be."""
+    """A large one is not packed, and does not count as one that could be, until it is small again."""
     databases = AwakeDatabases(10)
     with closing(Database(awake=databases)) as db:
         sandbox_state.put(db, "a", "x" * 1_000_000)
@@ -112,6 +112,14 @@ def test_a_large_database_in_memory_stays_awake() -> None:
         assert not db.rest()
         assert 0 == len(databases)
         assert "x" * 1_000_000 == sandbox_state.get(db, "a")
+        assert [] == list(databases.rest_unused())
+        sandbox_state.put(db, "a", "small")
+        writes = db.writes
+        assert [None] == list(databases.rest_unused())
+        assert (True, writes) == (db.is_resting, db.writes)
+        assert "small" == sandbox_state.get(db, "a")
+        assert (1, True) == (len(databases), db.size < 1_000_000)
+        db.check()
 
 
 @pytest.mark.parametrize("name", [None, "a.sqlite"])

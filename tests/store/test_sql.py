@@ -27,7 +27,7 @@ from outlook_emulator.store.schema.tables import FACETS
 
 WHOLE = frozenset(
     {"CONNECTIONS", "OUTBOX_MAILS", "QUESTIONS", "CALLBACKS", "PUSHES", "ANYONE_CALLED", "RENAME_REFERENCES"}
-    | {"COUNT_OUTBOX", "FOLDER_COUNTS", "CONNECTIONS_BESIDE", "CHANGE_SIZES", "ALL_EVENTS", "EARLIER_STATES"}
+    | {"COUNT_OUTBOX", "FOLDER_COUNTS", "CHANGE_SIZES", "ALL_EVENTS", "EARLIER_STATES"}
 )
 """The statements that read or change all rows of a table. Counts for the overview read an index."""
 

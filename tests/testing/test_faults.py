@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpx
 import pytest
 
 from outlook_emulator.testing import AdminError, Faults, Journal
 from outlook_emulator.testing.admin import Admin
+from outlook_emulator.testing.kept_connections import Exchange
+from outlook_emulator.testing.target import HttpTarget
 
 Answers = dict[str, tuple[int, Any]]
 
@@ -21,14 +22,23 @@ class Line:
     def __init__(self, **answers: Any) -> None:
         self.answers: Answers = {}
         self.sent: list[Any] = []
-        self.admin = Admin("http://emulator", "/sandboxes/t1", httpx.MockTransport(self._answer))
+        self.admin = Admin(_Target(self), "/sandboxes/t1")
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        if request.content:
-            self.sent.append(json.loads(request.content))
-        path = request.url.path.removeprefix("/_emulator/api/sandboxes/t1")
-        status, body = self.answers[f"{request.method} {path}"]
-        return httpx.Response(status, json=body)
+
+class _Target(HttpTarget):
+    """Responds to requests itself."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__("http://emulator")
+        self._line = line
+
+    def exchange(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, seconds: float
+    ) -> Exchange:
+        if body:
+            self._line.sent.append(json.loads(body))
+        status, answer = self._line.answers[f"{method} {path.removeprefix('/_emulator/api/sandboxes/t1')}"]
+        return Exchange(status, json.dumps(answer).encode())
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ An instant is also a position in the feed, since no two entries have the same in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from outlook_emulator.clock import LATEST
 from outlook_emulator.enums import ChangeAction, ItemKind
@@ -14,6 +14,7 @@ from outlook_emulator.store.database import Database
 from outlook_emulator.store.new_rows import NewChange, NewMessage
 from outlook_emulator.store.records import Change
 
+PAGE = 500
 _START = "feed_start"
 """The key of the instant of the newest entry that was deleted."""
 
@@ -110,3 +111,12 @@ def of(db: Database, mailbox_id: int, kind: ItemKind, position: int) -> list[Cha
     if newest(db) <= position:
         return []
     return change_feed.of_mailbox(db, mailbox_id, kind, position)
+
+
+def pages_of(db: Database, mailbox_id: int, kind: ItemKind, position: int) -> Iterator[list[Change]]:
+    """The same entries page by page, each read when it is taken; only the last page has fewer than PAGE entries."""
+    page = change_feed.of_mailbox(db, mailbox_id, kind, position, PAGE) if newest(db) > position else []
+    yield page
+    while len(page) == PAGE:
+        page = change_feed.of_mailbox(db, mailbox_id, kind, page[-1].at, PAGE)
+        yield page

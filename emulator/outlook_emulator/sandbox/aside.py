@@ -61,19 +61,36 @@ def _with_database(sandbox: Sandbox, work: Callable[..., T], arguments: tuple[An
         return work(*arguments)
 
 
+class LookUps(ThreadPoolExecutor):
+    """The threads in which an event loop looks up the names of hosts; its end waits for those that do nothing."""
+
+    def __init__(self) -> None:
+        self._name = f"{_NAME}-{id(self)}"
+        super().__init__(thread_name_prefix=self._name)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        # A name server that does not answer holds its thread for half a minute.
+        super().shutdown(wait=False, cancel_futures=True)
+        _have_ended(self._name)
+
+
 def all_work_ended() -> bool:
     """Take no more work, drop what has not begun, and return whether all work has ended. Only for a process that ends.
 
     Python waits at its end for all worker threads, and work on a large sandbox may take many seconds.
     """
-    if not _workers.cache_info().currsize:
-        return True
-    _workers().shutdown(wait=False, cancel_futures=True)
+    if _workers.cache_info().currsize:
+        _workers().shutdown(wait=False, cancel_futures=True)
+    return _have_ended(_NAME)
+
+
+def _have_ended(name: str) -> bool:
+    """Whether all threads whose names begin so have ended, after a short time."""
     end = time.monotonic() + _REST
     for thread in threading.enumerate():
-        if thread.name.startswith(_NAME):
+        if thread.name.startswith(name):
             thread.join(max(end - time.monotonic(), 0))
-    return not any(thread.name.startswith(_NAME) for thread in threading.enumerate())
+    return not any(thread.name.startswith(name) for thread in threading.enumerate())
 
 
 @cache

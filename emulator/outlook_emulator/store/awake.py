@@ -36,6 +36,8 @@ class AwakeDatabases:
         self._most = most
         self._few = most if few is None else few
         self._awake: dict[Resting, None] = {}
+        self._large: dict[Resting, None] = {}
+        """Those that were too large to rest when they last tried."""
 
     def __len__(self) -> int:
         return len(self._awake)
@@ -49,8 +51,14 @@ class AwakeDatabases:
         self._awake[database] = None
 
     def remove(self, database: Resting) -> None:
-        """Note that a database rests, or stays awake for good."""
+        """Note that a database rests, or is closed."""
         self._awake.pop(database, None)
+        self._large.pop(database, None)
+
+    def note_large(self, database: Resting) -> None:
+        """Note that a database is too large to rest, and so does not count; it may become small again."""
+        self._awake.pop(database, None)
+        self._large[database] = None
 
     def rest_unused(self) -> Sliced[None]:
         """Let the databases rest that were not used since the last call, one in each step, until few are awake."""
@@ -58,6 +66,11 @@ class AwakeDatabases:
             if database.used:
                 database.used = False
             elif len(self._awake) > self._few and database in self._awake and database.rest():
+                yield None
+        for database in list(self._large):
+            if database.used:
+                database.used = False
+            elif database in self._large and database.rest():
                 yield None
 
     def _rest_one_unused(self) -> None:

@@ -10,6 +10,9 @@ from outlook_emulator.store.database import Database
 from outlook_emulator.store.new_rows import NewChange
 from outlook_emulator.store.records import Change
 
+ALL = -1
+"""Stands for any number of entries."""
+
 
 def append(db: Database, entries: Sequence[NewChange]) -> None:
     """Add entries."""
@@ -64,7 +67,7 @@ def after_number(db: Database, number: int, top: int) -> list[Change]:
     return [Change._make(row) for row in db.all(sql.CHANGES, {"seq": number, "top": top})]
 
 
-def of_mailbox(db: Database, mailbox_id: int, kind: ItemKind, after: int) -> list[Change]:
-    """The entries about one kind of item in a mailbox that are later than an instant, oldest first."""
-    values = {"mailbox_id": mailbox_id, "kind": kind.value, "after": after}
+def of_mailbox(db: Database, mailbox_id: int, kind: ItemKind, after: int, top: int = ALL) -> list[Change]:
+    """The entries about one kind of item in a mailbox that are later than an instant, up to `top`, oldest first."""
+    values = {"mailbox_id": mailbox_id, "kind": kind.value, "after": after, "top": top}
     return [Change._make(row) for row in db.all(sql.CHANGES_OF, values)]

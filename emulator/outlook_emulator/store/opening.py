@@ -64,16 +64,17 @@ def write_state(connection: sqlite3.Connection, state: Mapping[str, str | None])
             connection.execute(sql.SET_STATE, {"key": key, "value": value})
 
 
-def _tune(connection: sqlite3.Connection) -> None:
+def _tune(connection: sqlite3.Connection, deletion: str = "OFF") -> None:
     # Some builds overwrite what is deleted with zeros, which nobody needs in a test double.
-    connection.execute("PRAGMA secure_delete = OFF")
+    connection.execute(f"PRAGMA secure_delete = {deletion}")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
 def open_memory(content: bytes | None = None) -> sqlite3.Connection:
     """Open a database in memory: an empty one, or one with the serialized content of another."""
     connection = connect(":memory:")
-    _tune(connection)
+    # Without remains of what was deleted, a database that is emptied is like a new one.
+    _tune(connection, "FAST")
     if content is None:
         _template().backup(connection)
         return connection

@@ -2,56 +2,97 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
 
 from outlook_emulator.options import camel
 
+if TYPE_CHECKING:
+    from outlook_emulator.testing.target import Target
+
 ROOT = "/_emulator/api"
 """The path of the admin API."""
 _TIMEOUT = 60.0
 """Seconds for one request; moving a clock waits for the callbacks that fall due on the way."""
+_PLAIN = frozenset({"json"})
+"""The options of a request that needs no httpx, which takes longer than the server."""
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~%-]*")
 
 
 class AdminError(RuntimeError):
     """A request to the admin API failed. `status` and `body` are those of the response."""
 
-    def __init__(self, method: str, path: str, response: httpx.Response) -> None:
-        self.status = response.status_code
-        self.body = _body(response)
+    def __init__(self, method: str, path: str, status: int, content: bytes) -> None:
+        self.status = status
+        self.body = _body(content)
         super().__init__(f"The emulator answered {self.status} to {method} {path}: {_reason(self.body)}")
 
 
 class Admin:
-    """A client of the admin API below one path; close it after use."""
+    """A client of the admin API below one path; close it after use.
 
-    def __init__(self, url: str, path: str, transport: httpx.BaseTransport, token: str = "") -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+    `target` is where the emulator is; `http` is an `httpx.Client` for everything that `request` does not offer.
+    """
+
+    def __init__(self, target: Target, path: str, token: str = "") -> None:
         self.path = path
-        self._root = f"{url}{ROOT}{path}"
-        self.http = httpx.Client(
-            base_url=self._root, headers=headers, transport=transport, trust_env=False, timeout=_TIMEOUT
+        self.is_closed = False
+        self._target = target
+        self._path = f"{ROOT}{path}"
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._json_headers = {**self._headers, "Content-Type": "application/json"}
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=f"{self._target.url}{self._path}",
+            headers=self._headers,
+            transport=self._target.transport(),
+            trust_env=False,
+            timeout=_TIMEOUT,
         )
 
     def request(self, method: str, path: str = "", **options: Any) -> Any:
-        """Send a request and return the JSON of the response, None without a body. Raises AdminError."""
-        response = self.send(method, path, **options)
-        return response.json() if response.content else None
+        """Send a request and return the JSON of the response, None without a body. Raises AdminError.
+
+        `options` are those of `httpx.Client.request`.
+        """
+        if options.keys() <= _PLAIN and _PLAIN_PATH.fullmatch(path) and not self.is_closed:
+            status, content = self._exchange(method, path, options.get("json"))
+            if not 200 <= status < 300:
+                raise AdminError(method, f"{self.path}{path}", status, content)
+        else:
+            content = self.send(method, path, **options).content
+        return json.loads(content) if content else None
 
     def send(self, method: str, path: str = "", **options: Any) -> httpx.Response:
         """Send a request and return the response. Raises AdminError unless it is a success."""
+        if self.is_closed:
+            raise RuntimeError(f"the client of {self._path} was closed")
         # The whole URL, because httpx would add a slash to the base URL for an empty path.
-        response = self.http.request(method, f"{self._root}{path}", **options)
+        response = self.http.request(method, f"{self._target.url}{self._path}{path}", **options)
         if not response.is_success:
-            raise AdminError(method, f"{self.path}{path}", response)
+            raise AdminError(method, f"{self.path}{path}", response.status_code, response.content)
         return response
 
     def close(self) -> None:
-        self.http.close()
+        self.is_closed = True
+        if "http" in self.__dict__:
+            self.http.close()
+
+    def _exchange(self, method: str, path: str, value: Any) -> tuple[int, bytes]:
+        """Send a request with a JSON value as its body, None for no body."""
+        if value is None:
+            return self._target.exchange(method, f"{self._path}{path}", self._headers, None, _TIMEOUT)
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return self._target.exchange(method, f"{self._path}{path}", self._json_headers, body, _TIMEOUT)
 
 
 def path_of(*parts: str) -> str:
@@ -80,11 +121,11 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _body(response: httpx.Response) -> Any:
+def _body(content: bytes) -> Any:
     try:
-        return response.json()
+        return json.loads(content)
     except ValueError:
-        return response.text
+        return content.decode("utf-8", "replace")
 
 
 def _reason(body: Any) -> str:

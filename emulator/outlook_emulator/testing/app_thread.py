@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from threading import Thread
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import httpx
 
@@ -41,23 +42,15 @@ class AppThread:
 
     def send(self, method: str, url: httpx.URL, headers: list[tuple[bytes, bytes]], body: bytes) -> Future[Response]:
         """Start one request. Any thread but the app's own may wait for the future. Raises RuntimeError once closed."""
+        # In httpx the raw path has the query, in ASGI it has not.
+        path, server = url.raw_path.partition(b"?")[0].decode("ascii"), (url.host, url.port or 80)
+        lowered = [(name.lower(), value) for name, value in headers]
+        return self.start(scope_of(method, url.scheme, server, path, lowered, url.query), body)
+
+    def start(self, scope: dict[str, Any], body: bytes) -> Future[Response]:
+        """Start one request with an ASGI scope, as `send` does."""
         if not self._thread.is_alive():
             raise RuntimeError("the emulator was closed")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": url.scheme,
-            "path": url.path,
-            # In httpx the raw path has the query, in ASGI it has not.
-            "raw_path": url.raw_path.partition(b"?")[0],
-            "query_string": url.query,
-            "root_path": "",
-            "headers": [(name.lower(), value) for name, value in headers],
-            "server": (url.host, url.port or 80),
-            "client": ("127.0.0.1", 0),
-        }
         return asyncio.run_coroutine_threadsafe(_exchange(self.app, scope, body), self._loop)
 
     def close(self) -> None:
@@ -80,6 +73,31 @@ class AppThread:
         async with self.app.router.lifespan_context(self.app):
             self._started.set_result(None)
             await self._stop.wait()
+
+
+def scope_of(
+    method: str,
+    scheme: str,
+    server: tuple[str, int],
+    path: str,
+    headers: list[tuple[bytes, bytes]],
+    query: bytes = b"",
+) -> dict[str, Any]:
+    """The ASGI scope of a request for a path, escaped as in a URL, with headers in lower case."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": scheme,
+        "path": unquote(path),
+        "raw_path": path.encode("ascii"),
+        "query_string": query,
+        "root_path": "",
+        "headers": headers,
+        "server": server,
+        "client": ("127.0.0.1", 0),
+    }
 
 
 async def response_of(future: Future[Response], seconds: float | None) -> Response:

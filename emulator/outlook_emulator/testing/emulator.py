@@ -49,7 +49,7 @@ class Emulator:
 
     def admin(self, path: str) -> Admin:
         """A client of the admin API below a path."""
-        return Admin(self.url, path, self.transport(), self._token)
+        return Admin(self.target, path, self._token)
 
     def transport(self) -> httpx.BaseTransport:
         """A transport for an `httpx.Client` of your own, with a socket or without; it closes with the emulator."""

@@ -135,7 +135,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Delete the sandbox. Does nothing if that has happened already."""
-        if self.admin.http.is_closed:
+        if self.admin.is_closed:
             return
         # The clients close even if the request fails.
         with self.closing:

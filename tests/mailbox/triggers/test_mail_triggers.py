@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from types import GeneratorType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from outlook_emulator.app import create_app
+from outlook_emulator.errors import InvalidField
+from outlook_emulator.mailbox import changes
+from outlook_emulator.mailbox.mail import delivery
+from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.mailbox.message import Mail
+from outlook_emulator.mailbox.triggers import mail_triggers
+from outlook_emulator.slices import whole
 from tests.conftest import Connection
 from tests.paths import EML
 
@@ -530,3 +540,52 @@ def test_a_forged_state_of_another_mailbox_is_rejected(alice: Connection) -> Non
 
     assert isinstance(answer := alice.http.get(NEW, params={"LastPollInformation": state}), httpx.Response)
     assert answer.status_code == 400
+
+
+class TestPauses:
+    """A poll that reads many changes lets other requests run in between."""
+
+    @pytest.fixture
+    def mailbox(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+        monkeypatch.setattr(changes, "PAGE", 2)
+        sandboxes = create_app().state.sandboxes
+        sandboxes.connect(sandboxes.default, "alice", "alice@example.com", "Alice")
+        (owner,) = sandboxes.default.connections().values()
+        yield sandboxes.default.mailbox(owner)
+        sandboxes.close()
+
+    def test_what_comes_meanwhile_is_for_the_next_poll(self, mailbox: Mailbox) -> None:
+        cursor = poll(mailbox, None).cursor
+        deliver(mailbox, "One", "Two", "Three")
+        work = mail_triggers.on_new_email(mailbox, cursor=cursor)
+        assert isinstance(work, GeneratorType)
+        next(work)
+        deliver(mailbox, "Four")
+        first: mail_triggers.Poll = whole(work)
+
+        assert ["One", "Two", "Three"] == [item.message.subject for item in first.items]
+        assert ["Four"] == [item.message.subject for item in poll(mailbox, first.cursor).items]
+
+    def test_changes_that_are_forgotten_meanwhile(self, mailbox: Mailbox) -> None:
+        """The poll fails as one with an old state does, and does not leave mails out."""
+        cursor = poll(mailbox, None).cursor
+        deliver(mailbox, "One", "Two", "Three", "Four", "Five")
+        work = mail_triggers.on_new_email(mailbox, cursor=cursor)
+        assert isinstance(work, GeneratorType)
+        next(work)
+        with mailbox.db.transaction():
+            changes.forget(mailbox.db, changes.last(mailbox.db) - 1)
+
+        with pytest.raises(InvalidField, match="remembers"):
+            whole(work)
+
+
+def poll(mailbox: Mailbox, cursor: str | None) -> mail_triggers.Poll:
+    result = mail_triggers.on_new_email(mailbox, cursor=cursor)
+    return result if isinstance(result, mail_triggers.Poll) else whole(result)
+
+
+def deliver(mailbox: Mailbox, *subjects: str) -> None:
+    for subject in subjects:
+        with mailbox.db.transaction():
+            delivery.deliver(mailbox, Mail(subject=subject))

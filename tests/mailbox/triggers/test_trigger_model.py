@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from outlook_emulator.app import create_app
 from outlook_emulator.clock import VirtualClock, microseconds, moment
+from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.triggers import event_triggers, mail_triggers
 from outlook_emulator.settings import Settings
 
@@ -550,7 +551,12 @@ def start_of(item: dict[str, Any]) -> int:
 @pytest.mark.parametrize("machine", [MailTriggers, EventTriggers])
 def test_each_poller_gets_every_change_once(machine: type[Triggers]) -> None:
     """A poll returns all new items in order, and the same items again for the same cursor."""
-    with patch.object(mail_triggers, "BATCH", BATCH), patch.object(event_triggers, "_BATCH", BATCH):
+    with (
+        patch.object(mail_triggers, "BATCH", BATCH),
+        patch.object(event_triggers, "_BATCH", BATCH),
+        # So small that most polls pause.
+        patch.object(changes, "PAGE", 2),
+    ):
         run_state_machine_as_test(
             machine,
             settings=settings(

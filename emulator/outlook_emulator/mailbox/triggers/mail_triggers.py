@@ -13,7 +13,7 @@ from binascii import Error, b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from functools import lru_cache
-from itertools import islice
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -27,6 +27,7 @@ from outlook_emulator.mailbox.mail import folders, listing
 from outlook_emulator.mailbox.mail.reading import files_of, message_of, message_view
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.recent import Recent
+from outlook_emulator.slices import Sliced, whole
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store.records import Change, Message
 
@@ -74,7 +75,7 @@ def on_new_email(
     x_ms_operation_context: str | None = None,
     cursor: str | None = None,
     **parameters: Any,
-) -> Poll:
+) -> Poll | Sliced[Poll]:
     """Mails that arrived in a folder; a mail that was moved there keeps its time of receipt (Learn page).
 
     A designer's test run (`simulate`) gets the newest mail instead. `parameters` are those of `_filters`.
@@ -89,7 +90,7 @@ def on_new_email(
 
 def on_flagged_email(
     mailbox: Mailbox, *, folder_path: str = "Inbox", cursor: str | None = None, **parameters: Any
-) -> Poll:
+) -> Poll | Sliced[Poll]:
     """Mails that were flagged, that arrived flagged, or that are flagged and changed in any way (Learn page)."""
     filters = _filters(mailbox, folder_path, **parameters)
     return _poll(mailbox, filters, cursor, _ARRIVALS | {ChangeAction.UPDATED}, _is_flagged)
@@ -102,7 +103,7 @@ def on_new_mention(
     message_id_to_fire_on_first_trigger_run: str | None = None,
     cursor: str | None = None,
     **parameters: Any,
-) -> Poll:
+) -> Poll | Sliced[Poll]:
     """Mails that arrived and mention the owner, in one folder or in any.
 
     The first poll can name a message to fire for.
@@ -175,12 +176,6 @@ def check_position(mailbox: Mailbox, position: int) -> None:
         raise InvalidField("cursor", "is older than the changes that this mailbox remembers.")
 
 
-def newest(entries: Iterable[Change], actions: Set[str]) -> list[Change]:
-    """The newest entry of each item, among those with the actions, oldest first: so each item is returned once."""
-    last = {entry.item_id: entry for entry in entries if entry.action in actions}
-    return sorted(last.values(), key=lambda entry: entry.at)
-
-
 def _filters(
     mailbox: Mailbox,
     folder_path: str | None,
@@ -208,7 +203,10 @@ _ARRIVALS = frozenset({ChangeAction.CREATED, ChangeAction.MOVED})
 _Test = Callable[[Change, Message, Position], bool]
 
 
-def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[str], wanted: _Test) -> Poll:
+def _poll(
+    mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[str], wanted: _Test
+) -> Poll | Sliced[Poll]:
+    """The result of a poll; as sliced work where much has changed."""
     if cursor is None:
         # A first poll only fixes where to start (recorded from the Office 365 twin).
         return Poll((), _text(_baseline(mailbox)))
@@ -216,11 +214,39 @@ def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[
     if changes.newest(mailbox.db) <= since.created:
         # Most polls come when nothing has changed. The position stays, as all later changes are behind it as well.
         return Poll((), _text(since))
-    # One more than fits, to know whether there are more.
-    matches = list(islice(_matches(mailbox, filters, since, actions, wanted), BATCH + 1))
+    pages = changes.pages_of(mailbox.db, mailbox.owner.id, ItemKind.MESSAGE, since.created)
+    first = next(pages)
+    work = _fire(mailbox, filters, since, chain([first], pages), actions, wanted)
+    return work if len(first) == changes.PAGE else whole(work)
+
+
+def _fire(
+    mailbox: Mailbox,
+    filters: _Filters,
+    since: Position,
+    pages: Iterable[list[Change]],
+    actions: Set[str],
+    wanted: _Test,
+) -> Sliced[Poll]:
+    """The result of a poll, from the pages of the change feed since a position."""
+    # Fixed before the first pause: what is written meanwhile is for the next poll.
+    end = changes.position(mailbox.db, mailbox.now)
+    entries = _entries(mailbox, filters, since, pages, end, actions)
+    # A mail arrives once, but changes often: then its newest entry counts, so that it is returned once.
+    if not actions <= _ARRIVALS:
+        entries = _newest(entries)
+    matches: list[tuple[Change, Message]] = []
+    for entry in entries:
+        yield None
+        message = None if entry is None else mail_store.message(mailbox.db, mailbox.owner.id, entry.item_id)
+        if entry and message and wanted(entry, message, since) and _passes(mailbox, filters, message):
+            matches.append((entry, message))
+            # One more than fits, to know whether there are more.
+            if len(matches) > BATCH:
+                break
     messages = [message for _, message in matches[:BATCH]]
     more = len(matches) > BATCH
-    position = matches[BATCH - 1][0].at if more else changes.position(mailbox.db, mailbox.now)
+    position = matches[BATCH - 1][0].at if more else end
     return Poll(
         [message_view(mailbox, message, filters.include_attachments) for message in messages],
         _text(_moved_on(mailbox, since, messages, position, more)),
@@ -228,15 +254,36 @@ def _poll(mailbox: Mailbox, filters: _Filters, cursor: str | None, actions: Set[
     )
 
 
-def _matches(
-    mailbox: Mailbox, filters: _Filters, since: Position, actions: Set[str], wanted: _Test
-) -> Iterator[tuple[Change, Message]]:
-    """The messages that a trigger fires for, each with its entry in the change feed."""
-    entries = changes.of(mailbox.db, mailbox.owner.id, ItemKind.MESSAGE, since.created)
-    for entry in newest((change for change in entries if filters.folder_id in (None, change.folder_id)), actions):
-        message = mail_store.message(mailbox.db, mailbox.owner.id, entry.item_id)
-        if message is not None and wanted(entry, message, since) and _passes(mailbox, filters, message):
-            yield entry, message
+def _entries(
+    mailbox: Mailbox, filters: _Filters, since: Position, pages: Iterable[list[Change]], end: int, actions: Set[str]
+) -> Iterator[Change | None]:
+    """The entries that may fire a trigger, up to a position; None stands for a page that was read.
+
+    Raises InvalidField if the change feed has forgotten later ones during a pause.
+    """
+    read_until = since.created
+    for page in pages:
+        check_position(mailbox, read_until)
+        for entry in page:
+            if entry.at > end:
+                return
+            read_until = entry.at
+            if entry.action in actions and filters.folder_id in (None, entry.folder_id):
+                yield entry
+        yield None
+
+
+def _newest(entries: Iterable[Change | None]) -> Iterator[Change | None]:
+    """The newest entry of each item, oldest first, after a None for each page."""
+    last: dict[int, Change] = {}
+    for entry in entries:
+        if entry is None:
+            yield None
+        else:
+            # Taken out first, so that it comes last.
+            last.pop(entry.item_id, None)
+            last[entry.item_id] = entry
+    yield from last.values()
 
 
 def _arrived(entry: Change, message: Message, since: Position) -> bool:

@@ -7,6 +7,7 @@ sibling connector.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -236,7 +237,8 @@ def _renew(mailbox: Mailbox, url: str, subscription: Subscription) -> Subscripti
 def _has_news(mailbox: Mailbox, subscription: Subscription) -> bool:
     """Whether the change feed has an entry after `seen` that the subscription watches."""
     kind = ItemKind.EVENT if subscription.watched == Watched.EVENT else ItemKind.MESSAGE
-    for entry in changes.of(mailbox.db, subscription.mailbox_id, kind, subscription.seen):
+    pages = changes.pages_of(mailbox.db, subscription.mailbox_id, kind, subscription.seen)
+    for entry in chain.from_iterable(pages):
         if subscription.folder_id not in (None, entry.folder_id):
             continue
         if subscription.watched == Watched.EVENT:

@@ -15,17 +15,15 @@ from functools import partial
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.mailbox.triggers import callbacks, subscriptions
+from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_faults
+from outlook_emulator.server.webhooks.news_search import NewsSearch
 from outlook_emulator.store.records import Callback
 from outlook_emulator.traffic.journal import Journal
 from outlook_emulator.traffic.request_log import REQUESTS, line_of
-from outlook_emulator.wire.subscriptions_convert import poke
 
 _SECOND = 1_000_000
-_MINUTE = 60 * _SECOND
-"""How often push triggers are polled although nothing was written, since some depend on time (documented)."""
 _MOST_AT_ONCE = 10
 """The most URLs that a sandbox calls at the same time."""
 _SHORTEST_WAIT = 1.0
@@ -46,10 +44,10 @@ class CallbackDelivery:
         self._timeout = timeout
         self._wrote = wrote
         self._closed = False
-        # No database has this count, so the first look always polls.
-        self._seen_writes = -1
+        self._search = NewsSearch(sandbox, wrote)
+        self.after_search: Callable[[], None] | None = None
+        """Called when a search for news that is under way has ended."""
         self._next_at: int | None = None
-        self._poll_at: int | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
         self._timer: asyncio.TimerHandle | None = None
@@ -61,11 +59,16 @@ class CallbackDelivery:
 
     async def run(self, sandbox: Sandbox, now: int) -> None:
         """Make every call that is due, and wait for those that are running."""
+        # One that is under way has read the clock before it moved.
+        await self._end_search()
         # Time alone can give a push trigger items, so all are polled at each stop of the clock.
-        self._poll_at = None
+        self._search.poll_at = None
         while not self._is_over:
             await sandbox.turn.free()
-            self._enqueue_news()
+            self._run_search()
+            await self._end_search()
+            if self._is_over:
+                return
             self._start_due_calls()
             if not self._tasks:
                 return
@@ -77,7 +80,8 @@ class CallbackDelivery:
 
     def wake(self) -> None:
         """Look at the sandbox soon, if something was written or a call became due since the last look."""
-        if not self._is_over and (self._sandbox.db.writes != self._seen_writes or self._is_due()):
+        # A search that is under way is repeated if something was written meanwhile.
+        if not self._is_over and not self.is_searching and (self._search.has_news or self._is_due()):
             if not self._sandbox.turn.is_taken and self._has_nobody_to_call():
                 return
             # Later, so that the request at hand does not pay for it.
@@ -93,6 +97,11 @@ class CallbackDelivery:
         return list(self._tasks.values())
 
     @property
+    def is_searching(self) -> bool:
+        """Whether a search for news is under way."""
+        return self._search.is_under_way
+
+    @property
     def _is_over(self) -> bool:
         return self._closed or self._sandbox.db.closed
 
@@ -105,7 +114,34 @@ class CallbackDelivery:
         if self._sandbox.turn.is_taken:
             self._sandbox.turn.then(self._look)
             return
-        for step in (self._enqueue_news, self._start_due_calls):
+        self._try(*(() if self.is_searching else (self._run_search,)), self._start_due_calls)
+
+    def _run_search(self) -> None:
+        """Search for news, in turns with other requests if there are many."""
+        self._search.run()
+        if self.is_searching:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._is_over or not self.is_searching:
+            return
+        if self._sandbox.turn.is_taken:
+            self._sandbox.turn.then(self._go_on)
+            return
+        # The calls of what was found so far.
+        self._try(self._run_search, self._start_due_calls)
+        if self.after_search is not None and not self.is_searching:
+            callback, self.after_search = self.after_search, None
+            callback()
+
+    async def _end_search(self) -> None:
+        """Return when no search is under way."""
+        while self.is_searching and not self._is_over:
+            await asyncio.sleep(0)
+            await self._sandbox.turn.free()
+
+    def _try(self, *steps: Callable[[], None]) -> None:
+        for step in steps:
             try:
                 if self._has_nobody_to_call():
                     return
@@ -118,25 +154,9 @@ class CallbackDelivery:
         # Most sandboxes have nobody to call, and each of their writes comes here.
         if callbacks.has_work(self._sandbox.db):
             return False
-        self._seen_writes, self._poll_at, self._next_at = self._sandbox.db.writes, None, None
+        self._search.end()
+        self._next_at = None
         return True
-
-    def _enqueue_news(self) -> None:
-        """Enqueue callbacks for what happened since the last look."""
-        sandbox = self._sandbox
-        now = sandbox.clock.now()
-        subscriptions.poke(sandbox.db, now, self._mailbox, poke)
-        if self._seen_writes != sandbox.db.writes or self._poll_at is None or self._poll_at <= now:
-            self._poll_at = now + _MINUTE if self._push_all() else None
-        # Read again, so that what was enqueued here does not count as news.
-        self._seen_writes = sandbox.db.writes
-        self._wrote()
-
-    def _push_all(self) -> bool:
-        sandbox = self._sandbox
-        first_delivery = partial(trigger_faults.first_delivery, sandbox)
-        rule_changes = partial(trigger_faults.rule_changes, sandbox)
-        return push_triggers.push_all(sandbox.db, self._mailbox, first_delivery, rule_changes)
 
     def _start_due_calls(self) -> None:
         now = self._sandbox.clock.now()
@@ -145,7 +165,7 @@ class CallbackDelivery:
             del idle[url]
             task = self._tasks[url] = asyncio.get_running_loop().create_task(self._call_url(url))
             task.add_done_callback(partial(self._end, url))
-        self._next_at = min((at for at in (*idle.values(), self._poll_at) if at is not None), default=None)
+        self._next_at = min((at for at in (*idle.values(), self._search.poll_at) if at is not None), default=None)
         if self._next_at is not None:
             self._look_at(self._next_at)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from outlook_emulator.mailbox.triggers.callbacks import leads_here
+from outlook_emulator.sandbox.aside import aside
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _LONGEST_ERROR = 500
 _AGENT = "outlook-connector-emulator"
+_loaded: set[bool] = set()
+"""Whether what calls without and with TLS need has been loaded."""
 
 
 class Outcome(NamedTuple):
@@ -56,7 +59,10 @@ async def _call(
     url: str, body: bytes, headers: Mapping[str, str], timeout: float, echo: int, away: bool
 ) -> tuple[Outcome, bytes | None]:
     """The outcome, and at least the first `echo` bytes of a plain text response."""
-    # Imported late: httpx takes longer to import than a server to start, and few sandboxes have callbacks.
+    is_secure = url.startswith("https")
+    if is_secure not in _loaded:
+        await aside(_load, is_secure)
+        _loaded.add(is_secure)
     import httpx
 
     try:
@@ -66,7 +72,7 @@ async def _call(
             fields = {"User-Agent": _AGENT, **headers, **target.headers}
             async with (
                 # Proxies of the environment cannot reach this machine's own addresses.
-                httpx.AsyncClient(verify=_tls(url.startswith("https")), timeout=None, trust_env=False) as client,
+                httpx.AsyncClient(verify=_tls(is_secure), timeout=None, trust_env=False) as client,
                 client.stream(
                     "POST", target.url, content=body, headers=fields, extensions=target.extensions
                 ) as response,
@@ -106,6 +112,14 @@ async def _start(response: httpx.Response, size: int) -> bytes | None:
         if len(content) >= size:
             break
     return content
+
+
+def _load(is_secure: bool) -> None:
+    """Import what calls need. It takes longer than a server to start, and few sandboxes have callbacks."""
+    import httpx
+
+    # It imports more when a client is made.
+    httpx.AsyncClient(verify=_tls(is_secure), trust_env=False)
 
 
 @cache

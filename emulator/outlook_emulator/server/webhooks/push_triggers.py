@@ -21,7 +21,7 @@ from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation
 from outlook_emulator.quiet_log import QuietLog
 from outlook_emulator.server.connector.query import QueryReader
-from outlook_emulator.slices import whole
+from outlook_emulator.slices import Sliced, whole
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import PushTrigger
@@ -73,7 +73,7 @@ def register(mailbox: Mailbox, trigger: PushTrigger) -> PushTrigger:
     Raises InvalidRequest for wrong parameters, and the errors of the trigger's `run`.
     """
     operation = operation_named(trigger.operation)
-    poll = _poll(mailbox, operation, trigger, None)
+    poll = whole(_poll(mailbox, operation, trigger, None))
     trigger = trigger._replace(operation=operation.id, cursor=poll.cursor)
     with mailbox.db.transaction():
         # Those of the trigger that had the name before.
@@ -121,7 +121,7 @@ def reference_of(trigger: PushTrigger) -> str:
 
 def push_all(
     db: Database, mailbox_of: Callable[[int], Mailbox], first_delivery: FirstDelivery, rule_changes: RuleChanges
-) -> bool:
+) -> Sliced[bool]:
     """Poll every push trigger and enqueue its new items; returns whether there are any triggers.
 
     A trigger that fails is logged, and the others continue. `mailbox_of` opens a mailbox by its key, `first_delivery`
@@ -130,7 +130,7 @@ def push_all(
     triggers = list(known_triggers(db))
     for trigger in triggers:
         try:
-            _push(mailbox_of(trigger.mailbox_id), trigger, first_delivery, rule_changes)
+            yield from _push(mailbox_of(trigger.mailbox_id), trigger, first_delivery, rule_changes)
         except Exception:
             _log.exception("Polling the push trigger '%s' failed.", reference_of(trigger))
     return bool(triggers)
@@ -159,44 +159,50 @@ def next_at(db: Database, mailbox_of: Callable[[int], Mailbox]) -> int | None:
     return min((instant for instant, _ in upcoming(db, mailbox_of)), default=None)
 
 
-def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: str | None) -> Poll:
+def _poll(mailbox: Mailbox, operation: Operation, trigger: PushTrigger, cursor: str | None) -> Sliced[Poll]:
     arguments = arguments_of(operation, orjson.loads(trigger.parameters))
     result = operation.run(mailbox, **arguments, cursor=cursor)
-    # Whole, since its items and the cursor are written in one transaction.
-    poll: Poll = whole(result) if isinstance(result, GeneratorType) else result
+    poll: Poll = (yield from result) if isinstance(result, GeneratorType) else result
     return poll
 
 
-def _push(mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery, rule_changes: RuleChanges) -> None:
+def _push(
+    mailbox: Mailbox, trigger: PushTrigger, first_delivery: FirstDelivery, rule_changes: RuleChanges
+) -> Sliced[None]:
     operation = operation_named(trigger.operation)
     cursor: str | None = trigger.cursor
     more, rules = True, mailbox.rules
-    with mailbox.db.transaction():
-        # All batches and the cursor in one transaction, so that a crash neither loses nor repeats an item.
-        while more:
-            try:
-                poll = _poll(mailbox, operation, trigger, cursor)
-            except ConnectorError as error:
-                if cursor is None or error.field != "cursor":
-                    # Its folder or calendar was deleted; one with the same name may come back.
-                    break
-                # When it came back, the sandbox had forgotten what was new then.
-                _log.warning("The push trigger '%s' starts again: %s", reference_of(trigger), error)
-                cursor = None
-                continue
-            if poll.items:
-                if differences := rule_changes(trigger):
-                    # Polled again, since only a batch counts as a use of a fault rule, not each look for one.
-                    mailbox.rules = replace(rules, **differences)
-                    poll = _poll(mailbox, operation, trigger, cursor)
-                    mailbox.rules = rules
-                batch = operation.render(poll.items)
-                if (first := first_delivery(trigger, batch)) is not None:
-                    _enqueue(mailbox, trigger, first)
-                _enqueue(mailbox, trigger, batch)
-            cursor, more = poll.cursor, poll.more
-        if cursor is not None and cursor != trigger.cursor:
-            trigger_store.move_push_trigger(mailbox.db, trigger, cursor)
+    while more:
+        try:
+            poll = yield from _poll(mailbox, operation, trigger, cursor)
+        except ConnectorError as error:
+            if cursor is None or error.field != "cursor":
+                # Its folder or calendar was deleted; one with the same name may come back.
+                return
+            # When it came back, the sandbox had forgotten what was new then.
+            _log.warning("The push trigger '%s' starts again: %s", reference_of(trigger), error)
+            cursor = None
+            continue
+        if poll.items and (differences := rule_changes(trigger)):
+            # Polled again, since only a batch counts as a use of a fault rule, not each look for one.
+            mailbox.rules = replace(rules, **differences)
+            poll = yield from _poll(mailbox, operation, trigger, cursor)
+            mailbox.rules = rules
+        if poll.items or poll.cursor != trigger.cursor:
+            if trigger_store.push_trigger(mailbox.db, trigger.connection_id, trigger.name) != trigger:
+                # It was deleted or replaced during a pause.
+                return
+            # A batch and the cursor behind it in one transaction, so that a crash neither loses nor repeats an item.
+            with mailbox.db.transaction():
+                if poll.items:
+                    batch = operation.render(poll.items)
+                    if (first := first_delivery(trigger, batch)) is not None:
+                        _enqueue(mailbox, trigger, first)
+                    _enqueue(mailbox, trigger, batch)
+                trigger_store.move_push_trigger(mailbox.db, trigger, poll.cursor)
+            trigger = trigger._replace(cursor=poll.cursor)
+        cursor, more = poll.cursor, poll.more
+        yield None
 
 
 def _enqueue(mailbox: Mailbox, trigger: PushTrigger, batch: Mapping[str, Any]) -> None:

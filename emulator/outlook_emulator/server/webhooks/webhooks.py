@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from random import Random
 from uuid import UUID
 
@@ -54,7 +55,7 @@ class Webhooks:
             self._sandboxes.failures.report(f"The callbacks of the sandbox '{sandbox.name}' cannot be read: {error}")
         if sandbox.db.appended >= feed_limit.EVERY:
             # Behind the look of the delivery, which may need the entries that are to go.
-            asyncio.get_running_loop().call_soon(_trim, sandbox)
+            asyncio.get_running_loop().call_soon(_trim, sandbox, delivery)
             self._searches.touch(sandbox)
 
     def wake_all(self) -> None:
@@ -106,8 +107,12 @@ class Webhooks:
             )
 
 
-def _trim(sandbox: Sandbox) -> None:
+def _trim(sandbox: Sandbox, delivery: CallbackDelivery) -> None:
     if sandbox.db.appended < feed_limit.EVERY or sandbox.turn.is_taken or sandbox.db.closed:
+        return
+    if delivery.is_searching:
+        # It may need the entries that are to go.
+        delivery.after_search = partial(_trim, sandbox, delivery)
         return
     try:
         feed_limit.trim(sandbox)

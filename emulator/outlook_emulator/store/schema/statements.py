@@ -390,7 +390,9 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
         change.c.kind == bindparam("kind"),
         change.c.at > bindparam("after"),
     )
-    .order_by(change.c.at),
+    .order_by(change.c.at)
+    .limit(bindparam("top"))
+    .offset(_ZERO),
     "CHANGES": select(*_columns(Change, change))
     .where(change.c.seq > bindparam("seq"))
     .order_by(change.c.seq)

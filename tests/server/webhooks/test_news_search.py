@@ -1,0 +1,107 @@
+"""The search for news in slices: nothing is missed or sent twice, whatever happens during a pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from outlook_emulator.clock import VirtualClock
+from outlook_emulator.mailbox.mail import delivery
+from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.mailbox.message import Mail
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.webhooks import news_search, push_triggers
+from outlook_emulator.server.webhooks.news_search import NewsSearch
+from outlook_emulator.settings import Settings
+from outlook_emulator.store import triggers as trigger_store
+from outlook_emulator.store.records import PushTrigger
+from tests.conftest import START
+
+MANY = 120
+"""More mails than two batches of a trigger hold."""
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    # A pause after each step.
+    monkeypatch.setattr(news_search, "SLICE", 0)
+    sandboxes = Sandboxes(Settings(), VirtualClock(START))
+    yield sandboxes.default
+    sandboxes.close()
+
+
+@pytest.fixture
+def mailbox(sandbox: Sandbox) -> Mailbox:
+    mailbox = sandbox.mailbox(sandbox.connect("carol", "carol@example.com"))
+    register(mailbox)
+    return mailbox
+
+
+def register(mailbox: Mailbox) -> None:
+    trigger = PushTrigger("carol", "news", mailbox.owner.id, "OnNewEmailV2", "http://x.example", "{}", 1, "", 0)
+    push_triggers.register(mailbox, trigger)
+
+
+def deliver(mailbox: Mailbox, *subjects: str) -> None:
+    for subject in subjects:
+        with mailbox.db.transaction():
+            delivery.deliver(mailbox, Mail(subject=subject))
+
+
+def pushed(sandbox: Sandbox) -> list[str]:
+    bodies = [orjson.loads(callback.body) for callback in trigger_store.callbacks(sandbox.db)]
+    return [body["body"]["Subject"] for body in bodies if body]
+
+
+def run(search: NewsSearch, sandbox: Sandbox, until: int) -> None:
+    """Run a search until it ends, or so many mails are pushed."""
+    search.run()
+    while search.is_under_way and len(pushed(sandbox)) < until:
+        search.run()
+
+
+def test_what_comes_during_a_pause(sandbox: Sandbox, mailbox: Mailbox) -> None:
+    search = NewsSearch(sandbox, lambda: None)
+    run(search, sandbox, 1)
+    assert not search.is_under_way
+    subjects = [str(number) for number in range(MANY)]
+    deliver(mailbox, *subjects)
+    run(search, sandbox, 1)
+    assert search.is_under_way
+    assert len(pushed(sandbox)) == 50
+    deliver(mailbox, "late")
+    run(search, sandbox, 2 * MANY)
+
+    assert [*subjects, "late"] == pushed(sandbox)
+    assert not search.has_news
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_a_trigger_that_is_deleted_during_a_pause(sandbox: Sandbox, mailbox: Mailbox, comes_back: bool) -> None:
+    """It pushes nothing more; one that takes its name begins with what comes then."""
+    search = NewsSearch(sandbox, lambda: None)
+    deliver(mailbox, *map(str, range(MANY)))
+    run(search, sandbox, 1)
+    (trigger,) = trigger_store.push_triggers(sandbox.db)
+    push_triggers.delete(sandbox.db, trigger)
+    if comes_back:
+        register(mailbox)
+        deliver(mailbox, "late")
+    run(search, sandbox, 2 * MANY)
+
+    assert (["late"] if comes_back else []) == pushed(sandbox)[50:]
+
+
+def test_a_reset_during_a_pause(sandbox: Sandbox, mailbox: Mailbox) -> None:
+    search = NewsSearch(sandbox, lambda: None)
+    deliver(mailbox, *map(str, range(MANY)))
+    run(search, sandbox, 1)
+    with sandbox.db.transaction():
+        sandbox.db.clear()
+    run(search, sandbox, 1)
+
+    assert not search.is_under_way
+    assert [] == pushed(sandbox)
