@@ -89,7 +89,8 @@ def insert_content(db: Database, content: NewContent) -> int:
     raw = content.raw
     db.note_size(len(content.body) + len(raw or b""))
     if raw is None or len(raw) < PIECE:
-        key = db.insert(sql.INSERT_CONTENT, content)
+        # A list, since the driver is slow with a named tuple.
+        key = db.insert(sql.INSERT_CONTENT, [*content])
     else:
         key = db.insert(sql.INSERT_CONTENT, content._replace(raw=b""))
         db.execute(sql.RESERVE_RAW, {"id": key, "size": len(raw)})
