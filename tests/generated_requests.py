@@ -1,9 +1,10 @@
 """Sends generated requests to every operation of a real server: no server error, no traceback, no slow response.
 
 `python -m tests.generated_requests [SECONDS]` starts a server in memory and then one with `--data`, for half of the
-time each. It goes through the operations of the connector and of the admin API in random order, with requests that fit
-the documents or nearly do, and lets state grow: sandboxes, mails, events, snapshots, faults, subscriptions. It prints
-each failure with the request, and what was sent. The test suite sends a few.
+time each. It goes through all operations of the connector and of the admin API once, however long that takes, and then
+on in random order, with requests that fit the documents or nearly do, and lets state grow: sandboxes, mails, events,
+snapshots, faults, subscriptions. It prints each failure with the request, what was sent, and the operations of which no
+request succeeded. The test suite sends a few.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +49,10 @@ class Place(NamedTuple):
     base: str
     path: str
     method: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.base}{self.path}"
 
 
 class Server:
@@ -87,7 +93,9 @@ class Run:
     def __init__(self, server: Server, random: Random) -> None:
         self.failures: list[str] = []
         self.count = 0
-        self.statuses: dict[int, int] = {}
+        self.statuses: Counter[int] = Counter()
+        self.sent: dict[str, Counter[int]] = {}
+        """The statuses of the generated requests, by operation; 0 for no response."""
         self.slowest = (0.0, "")
         self._server = server
         self._random = random
@@ -149,7 +157,7 @@ class Run:
         listed = self._values(f"{connection}/v2/Mail?top=5&fetchOnlyUnread=false")
         self._names["attachmentId"] = [file["Id"] for mail in listed for file in mail["Attachments"]]
 
-    def send(self, base: str, case: Any) -> None:
+    def send(self, place: Place, case: Any) -> None:
         """Send a generated request, with names of what is there in three of four places."""
         if case.path.endswith("/wait") and isinstance(case.body, dict):
             case.body["timeoutSeconds"] = 0
@@ -157,9 +165,10 @@ class Run:
             for name in values or ():
                 if self._names.get(name) and self._random.random() < 0.75:
                     values[name] = self._random.choice(self._names[name])
-        arguments = case.as_transport_kwargs(f"{self._server.url}{base}", {"Authorization": "Bearer token"})
+        arguments = case.as_transport_kwargs(f"{self._server.url}{place.base}", {"Authorization": "Bearer token"})
         request = self._session.prepare_request(requests.Request(**arguments))
-        self._check(request)
+        response = self._check(request)
+        self.sent.setdefault(place.name, Counter())[0 if response is None else response.status_code] += 1
         self._undo(case)
 
     def _undo(self, case: Any) -> None:
@@ -201,7 +210,7 @@ class Run:
             if attempt == 2:
                 self.failures.append(f"{took:.1f} s: {shown}")
         self.count += 1
-        self.statuses[response.status_code] = self.statuses.get(response.status_code, 0) + 1
+        self.statuses[response.status_code] += 1
         self.slowest = max(self.slowest, (took, shown[:200]))
         if response.status_code >= 500 and _POLICY not in response.content:
             self.failures.append(f"{response.status_code}: {shown}: {response.text[:300]}")
@@ -231,7 +240,7 @@ def go_on(run: Run, place: Place, number: int, examples: int = _EACH) -> None:
     )
     @given(test_fuzz.requests(place.document, place.path, place.method))
     def check(case: Any) -> None:
-        run.send(place.base, case)
+        run.send(place, case)
 
     check()
 
@@ -245,11 +254,11 @@ def main(seconds: float = 60, first: float = 0) -> int:
             end, number = time.monotonic() + seconds / 2, int(first)
             with served(*options) as server:
                 run = Run(server, Random(number))
+                every = places()
                 todo: list[Place] = []
-                while time.monotonic() < end:
+                while len(run.sent) < len(every) or time.monotonic() < end:
                     if not todo:
-                        todo = places()
-                        Random(number).shuffle(todo)
+                        todo = Random(number).sample(every, len(every))
                     if number % 8 == 0:
                         run.grow()
                     go_on(run, todo.pop(), number)
@@ -263,6 +272,11 @@ def main(seconds: float = 60, first: float = 0) -> int:
                 f"{' '.join(options[:1]) or 'in memory'}: {run.count} requests, statuses {sorted(run.statuses.items())}"
             )
             print(f"the slowest took {took * 1000:.0f} ms: {what}")
+            fewest = min(statuses.total() for statuses in run.sent.values())
+            without = [name for name, sent in run.sent.items() if not any(200 <= status < 300 for status in sent)]
+            print(
+                f"{len(run.sent)} operations, at least {fewest} requests each; no success of {len(without)}: {without}"
+            )
     print(f"{failures} failures")
     return min(failures, 1)
 

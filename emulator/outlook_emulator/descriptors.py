@@ -6,6 +6,8 @@ import sys
 
 _ENOUGH = 65_536
 """More descriptors than this are never asked for."""
+_OWN = 24
+"""How many files the server itself has open at most, but for callbacks."""
 
 
 def limit() -> int | None:
@@ -16,6 +18,12 @@ def limit() -> int | None:
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else soft
+
+
+def half() -> int | None:
+    """How many files connections may have open, and how many databases, None without a limit."""
+    most = limit()
+    return None if most is None else max(most - _OWN, 2) // 2
 
 
 def raise_limit() -> None:

@@ -49,8 +49,7 @@ class Bounds(NamedTuple):
     def of(cls, settings: Settings) -> Bounds:
         """The bounds that the settings and the system's limit of open files allow."""
         wanted = settings.max_connections
-        # Half of the files are for sandboxes, callbacks and the server itself.
-        possible = (descriptors.limit() or _MANY) // 2
+        possible = descriptors.half() or _MANY
         return cls(min(wanted, possible) if wanted else possible, settings.read_timeout, settings.max_header_bytes)
 
 
@@ -91,7 +90,7 @@ class Watch:
             self._open.add(connection)
             return True
         self.tell(f"All {self.bounds.connections} connections are in use; a client was refused.")
-        if len(self._leaving) >= ACCEPTED_AT_ONCE:
+        if len(self._leaving) >= min(ACCEPTED_AT_ONCE, self.bounds.connections // 4):
             connection.transport.abort()
         return False
 
@@ -114,14 +113,15 @@ class Watch:
         """Give the files of clients that wait to those that come."""
         self._shortage = None
         self.tell("The system's limit of open files is reached.")
-        self._make_room()
+        # asyncio accepts no more for a second, and as many may be waiting.
+        self._make_room(self.bounds.connections // 2)
 
-    def _make_room(self) -> bool:
+    def _make_room(self, least: int = 1) -> bool:
         idle = [connection for connection in self._open if connection.is_idle]
         if not idle:
             return False
         # Several at once: whoever opens a connection too many usually opens many.
-        for connection in nsmallest(max(self.bounds.connections // 20, 1), idle, key=lambda other: other.since):
+        for connection in nsmallest(max(self.bounds.connections // 20, least), idle, key=lambda other: other.since):
             self._open.discard(connection)
             connection.transport.abort()
         return True

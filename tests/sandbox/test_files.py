@@ -77,6 +77,18 @@ def folder_instead(file: Path) -> None:
     file.mkdir()
 
 
+def late_clock(file: Path) -> None:
+    change(file, """INSERT INTO sandbox_state VALUES ('clock', '{"frozen_at": null, "shift": 999999999999999999}')""")
+
+
+def broken_index_position(file: Path) -> None:
+    change(file, "INSERT OR REPLACE INTO sandbox_state VALUES ('indexed_seq', 'x')")
+
+
+def broken_answer_key(file: Path) -> None:
+    change(file, "INSERT INTO sandbox_state VALUES ('answer_key', 'x')")
+
+
 def emptied(file: Path) -> None:
     file.write_bytes(b"")
 
@@ -93,7 +105,10 @@ def link_to_nowhere(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [newer, foreign, garbage, other_schema, broken_clock, broken_epochs, folder_instead, emptied, pipe_instead],
+    [
+        *(newer, foreign, garbage, other_schema, folder_instead, emptied, pipe_instead),
+        *(broken_clock, late_clock, broken_epochs, broken_index_position, broken_answer_key),
+    ],
 )
 def test_one_bad_file_costs_one_sandbox(tmp_path: Path, damage: Any, caplog: pytest.LogCaptureFixture) -> None:
     """The others are served. The bad one is listed with its problem and refused, and its file stays."""

@@ -644,8 +644,13 @@ class Histories(RuleBasedStateMachine):
     def subscribe(self) -> None:
         watch(self.mailbox("bob"))
         db = self.box.db
-        subscriptions.poke(
-            db, self.box.clock.now(), lambda id: self.box.mailbox(Owner._make(db.one(sql.MAILBOX, {"id": id}))), poke
+        whole(
+            subscriptions.poke(
+                db,
+                self.box.clock.now(),
+                lambda id: self.box.mailbox(Owner._make(db.one(sql.MAILBOX, {"id": id}))),
+                poke,
+            )
         )
 
     @rule()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -168,3 +169,43 @@ def test_older_files_are_used(tmp_path: Path, version: int) -> None:
     assert "bob@example.com;dan@example.org;" in {event["RequiredAttendees"] for event in events}
     assert 200 == mail.status_code
     assert mails[0]["Subject"] in mail.text
+
+
+def test_what_is_no_file_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A folder, a link to itself and a file in the place of a folder are a 503 with their name, not a failure."""
+    with served(tmp_path) as http:
+        for name in ("good", "link"):
+            http.post(API, json={"name": name}).raise_for_status()
+    (tmp_path / "link.sqlite").unlink()
+    (tmp_path / "link.sqlite").symlink_to(tmp_path / "link.sqlite")
+    (tmp_path / "folder.sqlite").mkdir()
+    (tmp_path / "good.snapshots").touch()
+    with served(tmp_path) as http:
+        answers = [
+            http.delete(f"{API}/folder"),
+            http.get(f"{API}/link/snapshots"),
+            http.put(f"{API}/good/snapshots/one"),
+        ]
+
+    assert [503] * 3 == [answer.status_code for answer in answers]
+    for answer, name in zip(answers, ("folder.sqlite", "link.sqlite", "good.snapshots"), strict=True):
+        assert name in answer.json()["message"]
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_file_that_another_program_has_locked(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A write is a 503 before a second has passed, reads are served, and the next write works."""
+    order = {"To": "good-1@outlook.com", "Subject": "Hello", "Body": "x"}
+    with served(folder) as http, closing(sqlite3.connect(folder / "good.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        start = time.monotonic()
+        refused = http.post("/apim/outlook/good-1/v2/Mail", json=order)
+        seconds = time.monotonic() - start
+        other.execute("ROLLBACK")
+        accepted = http.post("/apim/outlook/good-1/v2/Mail", json=order)
+        mails = http.get("/apim/outlook/good-1/v2/Mail").json()["value"]
+
+    assert (503, 200, 1) == (refused.status_code, accepted.status_code, len(mails))
+    assert "database is locked" in refused.json()["message"]
+    assert seconds < 1
+    assert not [record for record in caplog.records if record.exc_info]

@@ -9,10 +9,10 @@ from contextlib import suppress
 from functools import partial
 
 from outlook_emulator.errors import ConnectorError, NotFound, SandboxUnusable
-from outlook_emulator.mailbox import epochs
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox import state
 from outlook_emulator.sandbox.closed import ClosedSandboxes, Problem
+from outlook_emulator.sandbox.imports import check_state
 from outlook_emulator.sandbox.opened import OpenedSandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.store.awake import AwakeDatabases
@@ -160,7 +160,7 @@ class SandboxFiles:
         try:
             sandbox = self._make(name, db)
             connections = sandbox.connections()
-            epochs.valid(db)
+            check_state(db, now=sandbox.clock.now() - sandbox.clock.shift)
             recorded = state.read_name(db)
         except _UNREADABLE as error:
             if is_passing(error):

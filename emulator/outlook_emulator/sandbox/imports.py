@@ -40,9 +40,18 @@ def check(db: Database, *, now: int) -> None:
     `now` is the time of the clock that this sandbox's clock follows.
     """
     db.check()
+    check_state(db, now=now)
+    event_rows.check_all(db)
+
+
+def check_state(db: Database, *, now: int) -> None:
+    """Check what a sandbox keeps beside its mailboxes. Raises ValueError with the problem."""
     _check_clock(db, now)
     _check_numbers(db)
-    event_rows.check_all(db)
+    try:
+        epochs.valid(db)
+    except ValueError as error:
+        raise ValueError("its epochs cannot be read") from error
 
 
 def _check_clock(db: Database, now: int) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from outlook_emulator.mailbox.mail import search_index
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.slices import Sliced
+from outlook_emulator.store.failures import STORAGE_ERRORS
 
 FEW = 500
 """From so many changes on, an index is brought up to date. For fewer, the next search does it in no time."""
@@ -70,8 +71,10 @@ class SearchUpkeep:
             next(self._work[sandbox])
         except StopIteration:
             return True
-        except Exception:
+        except STORAGE_ERRORS:
             # The next search meets the error again, and reports it.
+            return True
+        except Exception:
             _log.exception("Indexing the mails of the sandbox '%s' failed.", sandbox.name)
             return True
         return False

@@ -94,8 +94,8 @@ class AwakeDatabases:
 
 def in_files() -> AwakeDatabases:
     """For databases in files, with the present limit of descriptors; half of them are left for connections."""
-    limit = descriptors.limit()
-    return AwakeDatabases(_MOST_FILES if limit is None else max(_LEAST, min(_MOST_FILES, limit // 2 // _DESCRIPTORS)))
+    half = descriptors.half()
+    return AwakeDatabases(_MOST_FILES if half is None else max(_LEAST, min(_MOST_FILES, half // _DESCRIPTORS)))
 
 
 def in_memory() -> AwakeDatabases:

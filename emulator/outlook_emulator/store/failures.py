@@ -11,7 +11,6 @@ from pathlib import Path
 from outlook_emulator.errors import ConnectorError, StorageFull, StorageUnavailable
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_OTHER = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOENT})
 _PASSING = frozenset(
     {
         sqlite3.SQLITE_PERM,
@@ -47,8 +46,8 @@ def storage_error(error: BaseException, folder: str) -> ConnectorError | None:
         return _of_sqlite(error, getattr(error, "sqlite_errorcode", 0) & 0xFF, folder)
     if isinstance(error, OSError) and error.errno in _FULL:
         return StorageFull(_of_system(error))
-    # Errors of the network have other numbers, or no file.
-    if isinstance(error, OSError) and error.errno in _OTHER and error.filename is not None:
+    # Errors of the network have no file.
+    if isinstance(error, OSError) and error.filename is not None:
         return StorageUnavailable(_of_system(error))
     return None
 

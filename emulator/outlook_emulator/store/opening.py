@@ -23,6 +23,8 @@ LOG_SUFFIXES = ("-wal", "-shm")
 _CHECKPOINT_PAGES = 4000
 """After so many pages, the log is copied into the file, and the disk is waited for: less than once in a hundred sends.
 The log of a sandbox takes 16 MB at most, but for a single larger write."""
+_LOCKED_FOR = 0.25
+"""How long a statement waits, in seconds, while another program has locked the file: all other requests wait too."""
 _log = logging.getLogger("outlook_emulator")
 
 
@@ -50,7 +52,9 @@ def connect(where: str) -> sqlite3.Connection:
     # Not bound to its thread: a server may run in another thread than the one that made its sandboxes.
     # Without an isolation level the driver begins no transaction on its own; `Transaction` does.
     # The driver keeps 128 statements prepared by default, fewer than `sql.py` has.
-    connection = sqlite3.connect(where, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection = sqlite3.connect(
+        where, _LOCKED_FOR, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
     connection.create_function("lowered", 1, str.lower, deterministic=True)
     return connection
 

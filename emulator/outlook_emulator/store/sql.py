@@ -238,7 +238,7 @@ CALLBACK_PAGE = "SELECT callback.id, callback.kind, callback.url, callback.refer
 INSERT_SUBSCRIPTION = "INSERT INTO subscription (id, mailbox_id, watched, folder_id, url, options, expires, seen) VALUES (:id, :mailbox_id, :watched, :folder_id, :url, :options, :expires, :seen)"
 SUBSCRIPTION = "SELECT subscription.id, subscription.mailbox_id, subscription.watched, subscription.folder_id, subscription.url, subscription.options, subscription.expires, subscription.seen FROM subscription WHERE subscription.id = :id AND subscription.mailbox_id = :mailbox_id"
 LIVE_SUBSCRIPTIONS = "SELECT subscription.id, subscription.mailbox_id, subscription.watched, subscription.folder_id, subscription.url, subscription.options, subscription.expires, subscription.seen FROM subscription WHERE subscription.expires > :now ORDER BY subscription.expires, subscription.id"
-SUBSCRIPTIONS_SEEN = "UPDATE subscription SET seen=:position WHERE subscription.expires > :now"
+SUBSCRIPTIONS_SEEN = "UPDATE subscription SET seen=:position WHERE subscription.expires > :now AND subscription.seen < :position"
 RENEW_SUBSCRIPTION = "UPDATE subscription SET url=:url, expires=:expires WHERE subscription.id = :key"
 DELETE_SUBSCRIPTION = "DELETE FROM subscription WHERE subscription.id = :id"
 DELETE_EXPIRED_SUBSCRIPTIONS = "DELETE FROM subscription WHERE subscription.expires <= :now"

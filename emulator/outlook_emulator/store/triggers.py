@@ -142,7 +142,7 @@ def renew_subscription(db: Database, key: str, url: str, expires: int) -> None:
 
 
 def set_subscriptions_seen(db: Database, now: int, position: int) -> None:
-    """Record up to which position in the change feed the live subscriptions were poked."""
+    """Record up to which position in the change feed the live subscriptions were poked; newer ones are ahead of it."""
     db.execute(sql.SUBSCRIPTIONS_SEEN, {"now": now, "position": position})
 
 

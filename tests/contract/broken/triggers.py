@@ -120,8 +120,8 @@ SWAPS = (
     Swap(
         "a subscriber that is never poked",
         "mailbox.triggers.subscriptions",
-        "if _has_news(mailbox, subscription):",
-        "if False:",
+        "if (yield from _has_news(mailbox, subscription, newest)):",
+        "if (yield from _has_news(mailbox, subscription, newest)) and False:",
     ),
     Swap(
         "a flag trigger that fires on the flag alone",

@@ -8,9 +8,12 @@ import orjson
 import pytest
 
 from outlook_emulator.clock import VirtualClock
+from outlook_emulator.enums import Watched
+from outlook_emulator.mailbox import changes
 from outlook_emulator.mailbox.mail import delivery
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Mail
+from outlook_emulator.mailbox.triggers import subscriptions
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import news_search, push_triggers
@@ -20,6 +23,7 @@ from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.records import PushTrigger
 from tests.conftest import START
 
+URL = "http://127.0.0.1:9"
 MANY = 120
 """More mails than two batches of a trigger hold."""
 
@@ -41,7 +45,7 @@ def mailbox(sandbox: Sandbox) -> Mailbox:
 
 
 def register(mailbox: Mailbox) -> None:
-    trigger = PushTrigger("carol", "news", mailbox.owner.id, "OnNewEmailV2", "http://x.example", "{}", 1, "", 0)
+    trigger = PushTrigger("carol", "news", mailbox.owner.id, "OnNewEmailV2", URL, "{}", 1, "", 0)
     push_triggers.register(mailbox, trigger)
 
 
@@ -52,8 +56,9 @@ def deliver(mailbox: Mailbox, *subjects: str) -> None:
 
 
 def pushed(sandbox: Sandbox) -> list[str]:
-    bodies = [orjson.loads(callback.body) for callback in trigger_store.callbacks(sandbox.db)]
-    return [body["body"]["Subject"] for body in bodies if body]
+    # A poke has no body.
+    bodies = [callback.body for callback in trigger_store.callbacks(sandbox.db) if callback.body]
+    return [orjson.loads(body)["body"]["Subject"] for body in bodies]
 
 
 def run(search: NewsSearch, sandbox: Sandbox, until: int) -> None:
@@ -105,3 +110,35 @@ def test_a_reset_during_a_pause(sandbox: Sandbox, mailbox: Mailbox) -> None:
 
     assert not search.is_under_way
     assert [] == pushed(sandbox)
+
+
+def subscribe(mailbox: Mailbox) -> str:
+    return subscriptions.watch_mail(
+        mailbox,
+        URL,
+        watched=Watched.FLAG,
+        folder_path=None,
+        importance="Any",
+        fetch_only_with_attachment=False,
+        write_options=lambda watch: "{}",
+    ).id
+
+
+def test_subscriptions_that_come_and_go_during_a_pause(sandbox: Sandbox) -> None:
+    """One that was dropped gets no poke, and none is poked for what was there before it."""
+    mailbox = sandbox.mailbox(sandbox.connect("carol", "carol@example.com"))
+    search = NewsSearch(sandbox, lambda: None)
+    dropped, kept = subscribe(mailbox), subscribe(mailbox)
+    deliver(mailbox, "One")
+    with mailbox.db.transaction():
+        delivery.deliver(mailbox, Mail(subject="Two"), is_flagged=True)
+    search.run()
+    assert search.is_under_way
+    deliver(mailbox, "Three")
+    new, latest = subscribe(mailbox), changes.newest(sandbox.db)
+    trigger_store.delete_subscription(sandbox.db, dropped)
+    run(search, sandbox, MANY)
+
+    pokes = [callback.reference for callback in trigger_store.callbacks(sandbox.db)]
+    assert [kept] == pokes
+    assert latest == trigger_store.subscription(sandbox.db, mailbox.owner.id, new).seen  # type: ignore[union-attr]

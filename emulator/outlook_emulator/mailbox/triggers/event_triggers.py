@@ -5,9 +5,9 @@ All state is in the cursor, which is an instant: a position in the change feed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from datetime import datetime
-from itertools import islice
+from itertools import chain
 from typing import NamedTuple, Unpack
 
 import orjson
@@ -23,9 +23,9 @@ from outlook_emulator.mailbox.calendar.events import key_in_filter
 from outlook_emulator.mailbox.calendar.occurrences import wire_id
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mailbox import Mailbox
-from outlook_emulator.mailbox.triggers.mail_triggers import Poll, check_position, newest
+from outlook_emulator.mailbox.triggers.mail_triggers import Poll, check_position
 from outlook_emulator.odata import Vocabulary
-from outlook_emulator.slices import Sliced
+from outlook_emulator.slices import Sliced, whole
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Change, Event
 
@@ -54,7 +54,7 @@ def on_new_items(
     dataset: str = "calendars",
     cursor: str | None = None,
     **options: Unpack[odata.QueryOptions],
-) -> Poll:
+) -> Poll | Sliced[Poll]:
     """Events that were added to a calendar, at most `top` for each poll; `skip` is ignored (inferred)."""
     query = odata.read(properties, **options)
     return _items(mailbox, dataset, table, query, cursor, _is_new)
@@ -68,7 +68,7 @@ def on_updated_items(
     dataset: str = "calendars",
     cursor: str | None = None,
     **options: Unpack[odata.QueryOptions],
-) -> Poll:
+) -> Poll | Sliced[Poll]:
     """Events of a calendar that were modified; a changed occurrence is an item of its own."""
     query = odata.read(properties, **options)
     return _items(mailbox, dataset, table, query, cursor, _is_updated)
@@ -89,7 +89,8 @@ def on_changed_items(
     position = changes.position(mailbox.db, mailbox.now)
     if cursor is None:
         return Poll((), _text(position))
-    entries = _entries(mailbox, calendar.id, read_cursor(mailbox, cursor))
+    last = read_cursor(mailbox, cursor)
+    entries = yield from _entries(mailbox, calendar.id, last, position, _pages(mailbox, last))
     since, until = clamp(mailbox.now - past_days * _DAY), clamp(mailbox.now + incoming_days * _DAY)
     return Poll((yield from _differences(mailbox, entries, since, until)), _text(position))
 
@@ -113,7 +114,7 @@ def on_upcoming_events(
     last = read_cursor(mailbox, cursor)
     # The look-ahead counts from now, one microsecond after the position.
     returned_until, ahead = _returned_until(mailbox, cursor, look), position + 1 + look
-    entries = _entries(mailbox, calendar.id, last)
+    entries = yield from _entries(mailbox, calendar.id, last, position, _pages(mailbox, last))
     upcoming: list[Event] = []
     for event in occurrences.stream(mailbox, calendar.id, clamp(returned_until), clamp(ahead + 1)):
         yield None
@@ -166,18 +167,38 @@ _CREATED = frozenset({ChangeAction.CREATED})
 _WRITTEN = frozenset({ChangeAction.CREATED, ChangeAction.UPDATED})
 
 
-def _items(mailbox: Mailbox, dataset: str, table: str, query: odata.Query, cursor: str | None, fires: _Fires) -> Poll:
+def _items(
+    mailbox: Mailbox, dataset: str, table: str, query: odata.Query, cursor: str | None, fires: _Fires
+) -> Poll | Sliced[Poll]:
+    """The result of a poll; as sliced work where much has changed."""
     if dataset.strip("'\"").lower() != "calendars":
         raise InvalidField("dataset", f"must be 'calendars', not '{dataset[:50]}'.")
     calendar = item_folders.resolve(mailbox, CALENDARS, table.strip("'\""))
     position = changes.position(mailbox.db, mailbox.now)
     if cursor is None:
         return Poll((), _text(position))
+    last = read_cursor(mailbox, cursor)
+    pages = _pages(mailbox, last)
+    first = next(pages)
+    work = _batch(
+        mailbox, query, fires, position, _entries(mailbox, calendar.id, last, position, chain([first], pages))
+    )
+    return work if len(first) == changes.PAGE else whole(work)
+
+
+def _batch(
+    mailbox: Mailbox, query: odata.Query, fires: _Fires, position: int, entries: Sliced[list[Change]]
+) -> Sliced[Poll]:
     # At least one: the cursor moves on with the last item of a batch.
     batch = _BATCH if query.top is None else max(1, min(query.top, _BATCH))
-    entries = _entries(mailbox, calendar.id, read_cursor(mailbox, cursor))
-    # One more than fits, to know whether there are more.
-    matches = list(islice(_matches(mailbox, entries, fires, query), batch + 1))
+    matches: list[tuple[Change, Event]] = []
+    for match in _matches(mailbox, (yield from entries), fires, query):
+        yield None
+        if match is not None:
+            matches.append(match)
+            # One more than fits, to know whether there are more.
+            if len(matches) > batch:
+                break
     more = len(matches) > batch
     # Sorted within the batch only, since the cursor follows the order of the feed.
     events = _apply(mailbox, odata.Query(order=query.order), [event for _, event in matches[:batch]])
@@ -186,17 +207,31 @@ def _items(mailbox: Mailbox, dataset: str, table: str, query: odata.Query, curso
 
 def _matches(
     mailbox: Mailbox, entries: list[Change], fires: _Fires, query: odata.Query
-) -> Iterator[tuple[Change, Event]]:
-    """The events that a trigger fires for, each with its entry in the change feed."""
-    # Reversed, so that the first entry of each item stays, which knows the event before all of the changes.
-    first = {entry.item_id: _before(entry) for entry in reversed(entries)}
+) -> Iterator[tuple[Change, Event] | None]:
+    """The events that a trigger fires for, each with its entry in the change feed; None stands for another event."""
+    # The first entry of each item knows the event before all of the changes.
+    first = {entry.item_id: entry for entry in _first_entries(entries)}
     # An item is created once, so polls in batches find it wherever they split, even if it was changed since.
     for entry in newest(entries, _CREATED if fires is _is_new else _WRITTEN):
         event = _current(mailbox, entry)
-        if event is None or not fires(mailbox, entry, first[entry.item_id], event):
+        if event is None or not fires(mailbox, entry, _before(first[entry.item_id]), event):
+            yield None
             continue
         if _apply(mailbox, odata.Query(query.where), [event]):
             yield entry, event
+        else:
+            yield None
+
+
+def newest(entries: Iterable[Change], actions: Set[str]) -> Iterable[Change]:
+    """The newest entry of each item, among those with the actions, oldest first: so each item is returned once."""
+    last: dict[int, Change] = {}
+    for entry in entries:
+        if entry.action in actions:
+            # Taken out first, so that it comes last.
+            last.pop(entry.item_id, None)
+            last[entry.item_id] = entry
+    return last.values()
 
 
 def _apply(mailbox: Mailbox, query: odata.Query, events: Iterable[Event]) -> list[Event]:
@@ -224,8 +259,24 @@ def _only_excluded_exceptions(mailbox: Mailbox, before: Event | None, event: Eve
     return bool(excluded) and all(exception is not None for exception in exceptions)
 
 
-def _entries(mailbox: Mailbox, calendar_id: int, position: int) -> list[Change]:
-    entries = changes.of(mailbox.db, mailbox.owner.id, ItemKind.EVENT, position)
+def _pages(mailbox: Mailbox, position: int) -> Iterator[list[Change]]:
+    return changes.pages_of(mailbox.db, mailbox.owner.id, ItemKind.EVENT, position)
+
+
+def _entries(
+    mailbox: Mailbox, calendar_id: int, position: int, end: int, pages: Iterable[list[Change]]
+) -> Sliced[list[Change]]:
+    """The entries about a calendar from one position to another.
+
+    Raises InvalidField if the change feed has forgotten later ones during a pause.
+    """
+    entries: list[Change] = []
+    for page in pages:
+        check_position(mailbox, position)
+        # What is written during a pause is for the next poll.
+        entries += [entry for entry in page if entry.at <= end]
+        position = entries[-1].at if entries else position
+        yield None
     return [entry for entry in entries if entry.folder_id == calendar_id]
 
 
@@ -243,6 +294,7 @@ def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until:
     after: dict[str, Event] = {}
     rewritten: set[str] = set()
     for entry in _first_entries(entries):
+        yield None
         old, new = _before(entry), _current(mailbox, entry)
         for events_by_id, version in ((before, old), (after, new)):
             for event in _visible(version, since, until):
@@ -308,6 +360,7 @@ def _added_since(mailbox: Mailbox, entries: Iterable[Change], last: int, returne
     before: set[tuple[str, int]] = set()
     after: dict[str, Event] = {}
     for entry in _first_entries(entries):
+        yield None
         for event in _visible(_before(entry), last, returned_until + 1):
             # With the start: an event that was moved within the covered part is returned again.
             before.add((wire_id(event), event.start_at))

@@ -176,12 +176,6 @@ def check_position(mailbox: Mailbox, position: int) -> None:
         raise InvalidField("cursor", "is older than the changes that this mailbox remembers.")
 
 
-def newest(entries: Iterable[Change], actions: Set[str]) -> list[Change]:
-    """The newest entry of each item, among those with the actions, oldest first: so each item is returned once."""
-    last = {entry.item_id: entry for entry in entries if entry.action in actions}
-    return sorted(last.values(), key=lambda entry: entry.at)
-
-
 def _filters(
     mailbox: Mailbox,
     folder_path: str | None,

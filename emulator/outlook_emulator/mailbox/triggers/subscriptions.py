@@ -19,6 +19,7 @@ from outlook_emulator.mailbox import changes, item_folders
 from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.slices import Sliced
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
@@ -147,7 +148,7 @@ def living(mailbox: Mailbox) -> list[Subscription]:
     return [subscription for subscription in subscriptions if subscription.mailbox_id == mailbox.owner.id]
 
 
-def poke(db: Database, now: int, mailbox_of: Callable[[int], Mailbox], content_of: ContentOf) -> None:
+def poke(db: Database, now: int, mailbox_of: Callable[[int], Mailbox], content_of: ContentOf) -> Sliced[None]:
     """Enqueue a poke for each subscription whose folder or calendar changed since the last look.
 
     A subscriber with a poke that was not attempted yet gets no second one. `mailbox_of` opens a mailbox by its key.
@@ -157,11 +158,16 @@ def poke(db: Database, now: int, mailbox_of: Callable[[int], Mailbox], content_o
     behind = [subscription for subscription in live if subscription.seen < newest]
     if not behind:
         return
+    with_news: list[tuple[Mailbox, Subscription]] = []
+    for subscription in behind:
+        mailbox = mailbox_of(subscription.mailbox_id)
+        if (yield from _has_news(mailbox, subscription, newest)):
+            with_news.append((mailbox, subscription))
     with db.transaction():
-        for subscription in behind:
-            mailbox = mailbox_of(subscription.mailbox_id)
-            if _has_news(mailbox, subscription):
-                _enqueue(mailbox, subscription, content_of)
+        for mailbox, subscription in with_news:
+            # Not one that was dropped during a pause.
+            if (current := trigger_store.subscription(db, mailbox.owner.id, subscription.id)) is not None:
+                _enqueue(mailbox, current, content_of)
         # In the transaction of the pokes, so that a crash neither loses nor repeats one.
         trigger_store.set_subscriptions_seen(db, now, newest)
 
@@ -234,11 +240,14 @@ def _renew(mailbox: Mailbox, url: str, subscription: Subscription) -> Subscripti
     return subscription._replace(url=url, expires=expires)
 
 
-def _has_news(mailbox: Mailbox, subscription: Subscription) -> bool:
-    """Whether the change feed has an entry after `seen` that the subscription watches."""
+def _has_news(mailbox: Mailbox, subscription: Subscription, newest: int) -> Sliced[bool]:
+    """Whether the change feed has an entry after `seen` that the subscription watches, up to the position `newest`."""
     kind = ItemKind.EVENT if subscription.watched == Watched.EVENT else ItemKind.MESSAGE
     pages = changes.pages_of(mailbox.db, subscription.mailbox_id, kind, subscription.seen)
     for entry in chain.from_iterable(pages):
+        yield None
+        if entry.at > newest:
+            break
         if subscription.folder_id not in (None, entry.folder_id):
             continue
         if subscription.watched == Watched.EVENT:

@@ -101,9 +101,19 @@ def reset_sandbox(request: AdminRequest) -> shapes.SandboxFacts:
 
 
 def delete_sandbox(request: AdminRequest) -> None:
-    request.sandboxes.delete(request.path["sandbox"])
-    # After the response: where tests delete sandboxes, the next one is near.
-    asyncio.get_running_loop().call_soon(request.sandboxes.prepare)
+    name = request.path["sandbox"]
+    # None for one that cannot be used, which is never deleted in a thread.
+    sandbox = request.sandboxes.get(name)
+    request.sandboxes.delete(name)
+
+    def prepare() -> None:
+        # After the response: where tests delete sandboxes, the next one is near.
+        asyncio.get_running_loop().call_soon(request.sandboxes.prepare)
+
+    if sandbox is None:
+        prepare()
+    else:
+        sandbox.turn.on_loop(prepare)
 
 
 def seed_sandbox(request: AdminRequest) -> shapes.Seeded:

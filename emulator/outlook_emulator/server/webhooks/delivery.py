@@ -19,6 +19,7 @@ from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_faults
 from outlook_emulator.server.webhooks.news_search import NewsSearch
+from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
 from outlook_emulator.store.records import Callback
 from outlook_emulator.traffic.journal import Journal
 from outlook_emulator.traffic.request_log import REQUESTS, line_of
@@ -36,13 +37,17 @@ class CallbackDelivery:
     """Watches one sandbox and makes its callbacks; moving the sandbox's clock stops at each one that is due.
 
     Callbacks to one URL are made in order, callbacks to different URLs at the same time, so a URL that does not answer
-    delays no other. `wrote` is called whenever the delivery itself may have written something.
+    delays no other. `wrote` is called whenever the delivery itself may have written something, and `report` with a text
+    for the log when access to the data has failed.
     """
 
-    def __init__(self, sandbox: Sandbox, timeout: float, wrote: Callable[[], None]) -> None:
+    def __init__(
+        self, sandbox: Sandbox, timeout: float, wrote: Callable[[], None], report: Callable[[str], None]
+    ) -> None:
         self._sandbox = sandbox
         self._timeout = timeout
         self._wrote = wrote
+        self._report = report
         self._closed = False
         self._search = NewsSearch(sandbox, wrote)
         self.after_search: Callable[[], None] | None = None
@@ -146,9 +151,17 @@ class CallbackDelivery:
                 if self._has_nobody_to_call():
                     return
                 step()
+            except STORAGE_ERRORS as error:
+                self.report_unusable(error)
+                if is_passing(error):
+                    self._look_at(self._sandbox.clock.now())
             except Exception:
                 # Callbacks that were enqueued before must still be delivered.
                 _log.exception("Looking for the callbacks of the sandbox '%s' failed.", self._sandbox.name)
+
+    def report_unusable(self, error: BaseException) -> None:
+        """Say in the log, once in a while, why there are no callbacks."""
+        self._report(f"The callbacks of the sandbox '{self._sandbox.name}' cannot be read or written: {error}")
 
     def _has_nobody_to_call(self) -> bool:
         # Most sandboxes have nobody to call, and each of their writes comes here.
@@ -200,7 +213,10 @@ class CallbackDelivery:
         if task.cancelled():
             return
         if (error := task.exception()) is not None:
-            _log.error("Delivering callbacks to %s failed.", url, exc_info=error)
+            if isinstance(error, STORAGE_ERRORS):
+                self.report_unusable(error)
+            else:
+                _log.error("Delivering callbacks to %s failed.", url, exc_info=error)
             # Later, since the cause of the error is probably still there.
             if not self._is_over:
                 self._look_at(self._sandbox.clock.now())

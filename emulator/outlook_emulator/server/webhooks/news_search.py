@@ -79,7 +79,7 @@ class NewsSearch:
     def _search(self, *, must_poll: bool) -> Sliced[None]:
         sandbox = self._sandbox
         now, before = sandbox.clock.now(), sandbox.db.writes
-        subscriptions.poke(sandbox.db, now, self._mailbox, poke)
+        yield from subscriptions.poke(sandbox.db, now, self._mailbox, poke)
         if must_poll or before != sandbox.db.writes or self.poll_at is None or self.poll_at <= now:
             first_delivery = partial(trigger_faults.first_delivery, sandbox)
             rule_changes = partial(trigger_faults.rule_changes, sandbox)

@@ -24,6 +24,7 @@ from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.slices import Sliced, whole
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
+from outlook_emulator.store.failures import STORAGE_ERRORS
 from outlook_emulator.store.records import PushTrigger
 from outlook_emulator.wire.base import snake_case
 from outlook_emulator.wire.large_json import write_json
@@ -131,6 +132,9 @@ def push_all(
     for trigger in triggers:
         try:
             yield from _push(mailbox_of(trigger.mailbox_id), trigger, first_delivery, rule_changes)
+        except STORAGE_ERRORS:
+            # The others would fail as well.
+            raise
         except Exception:
             _log.exception("Polling the push trigger '%s' failed.", reference_of(trigger))
     return bool(triggers)
@@ -150,6 +154,8 @@ def upcoming(db: Database, mailbox_of: Callable[[int], Mailbox]) -> Iterator[tup
         except ConnectorError:
             # Its calendar was deleted.
             continue
+        except STORAGE_ERRORS:
+            raise
         except Exception:
             _log.exception("Looking ahead for the push trigger '%s' failed.", reference_of(trigger))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 from random import Random
 from uuid import UUID
@@ -20,8 +19,6 @@ from outlook_emulator.server.webhooks.delivery import CallbackDelivery
 from outlook_emulator.store.failures import STORAGE_ERRORS
 from outlook_emulator.wire.body import reader_of
 from outlook_emulator.wire.subscriptions import ClientSubscription
-
-_log = logging.getLogger("outlook_emulator")
 
 
 class Webhooks:
@@ -46,16 +43,18 @@ class Webhooks:
             timeout = self._sandboxes.settings.callback_timeout
             if len(self._deliveries) >= self._sweep_at:
                 self._sweep()
-            delivery = self._deliveries[sandbox] = CallbackDelivery(sandbox, timeout, sandbox.traffic.written)
+            delivery = self._deliveries[sandbox] = CallbackDelivery(
+                sandbox, timeout, sandbox.traffic.written, self._sandboxes.failures.report
+            )
             sandbox.due.append(delivery)
         try:
             delivery.wake()
         except STORAGE_ERRORS as error:
             # Such as a damaged file. The request at hand has been served, and the others are not affected.
-            self._sandboxes.failures.report(f"The callbacks of the sandbox '{sandbox.name}' cannot be read: {error}")
+            delivery.report_unusable(error)
         if sandbox.db.appended >= feed_limit.EVERY:
             # Behind the look of the delivery, which may need the entries that are to go.
-            asyncio.get_running_loop().call_soon(_trim, sandbox, delivery)
+            asyncio.get_running_loop().call_soon(self._trim, sandbox, delivery)
             self._searches.touch(sandbox)
 
     def wake_all(self) -> None:
@@ -106,16 +105,15 @@ class Webhooks:
                 "notification_url", "must answer a validationToken with status 200, text/plain and the token."
             )
 
-
-def _trim(sandbox: Sandbox, delivery: CallbackDelivery) -> None:
-    if sandbox.db.appended < feed_limit.EVERY or sandbox.turn.is_taken or sandbox.db.closed:
-        return
-    if delivery.is_searching:
-        # It may need the entries that are to go.
-        delivery.after_search = partial(_trim, sandbox, delivery)
-        return
-    try:
-        feed_limit.trim(sandbox)
-    except Exception:
-        # Such as a full disk. The request at hand has been served, and the next ones try again.
-        _log.exception("The change feed of '%s' could not be trimmed.", sandbox.name)
+    def _trim(self, sandbox: Sandbox, delivery: CallbackDelivery) -> None:
+        if sandbox.db.appended < feed_limit.EVERY or sandbox.turn.is_taken or sandbox.db.closed:
+            return
+        if delivery.is_searching:
+            # It may need the entries that are to go.
+            delivery.after_search = partial(self._trim, sandbox, delivery)
+            return
+        try:
+            feed_limit.trim(sandbox)
+        except Exception as error:
+            # The request at hand has been served, and the next ones try again.
+            self._sandboxes.failures.error_of(error, f"Trimming the change feed of the sandbox '{sandbox.name}'")

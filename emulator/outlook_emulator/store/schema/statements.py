@@ -438,7 +438,9 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "LIVE_SUBSCRIPTIONS": select(*_columns(Subscription, subscription))
     .where(_LIVE)
     .order_by(subscription.c.expires, subscription.c.id),
-    "SUBSCRIPTIONS_SEEN": update(subscription).where(_LIVE).values(seen=bindparam("position")),
+    "SUBSCRIPTIONS_SEEN": update(subscription)
+    .where(_LIVE, subscription.c.seen < bindparam("position"))
+    .values(seen=bindparam("position")),
     "RENEW_SUBSCRIPTION": update(subscription)
     .where(subscription.c.id == bindparam("key"))
     .values(url=bindparam("url"), expires=bindparam("expires")),
