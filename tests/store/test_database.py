@@ -283,7 +283,7 @@ def test_a_message_that_was_undone_is_not_remembered(db: Database) -> None:
 
     def add(body: str) -> list[str]:
         content_id = mail.insert_content(db, content._replace(body=body))
-        mail.insert_message(db, message._replace(content_id=content_id))
+        mail.insert_messages(db, [message._replace(content_id=content_id)])
         return [message.body for message in mail.newest_messages(db, 1, Facets(), 10, 0)]
 
     def add_in_vain() -> None:

@@ -5,13 +5,13 @@ An instant is also a position in the feed, since no two entries have the same in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from outlook_emulator.clock import LATEST
 from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.store import change_feed, sandbox_state
 from outlook_emulator.store.database import Database
-from outlook_emulator.store.new_rows import NewChange
+from outlook_emulator.store.new_rows import NewChange, NewMessage
 from outlook_emulator.store.records import Change
 
 PAGE = 500
@@ -34,13 +34,31 @@ def append(
     A move adds two entries: deleted with the old id, moved with the new one. `before` is the earlier state of an event,
     as JSON.
     """
+    _append(
+        db, [NewChange(mailbox_id, kind._value_, action._value_, item_id, folder_id, _next_instant(db, at), before)]
+    )
+    db.appended_bytes += len(before)
+
+
+def append_created(db: Database, messages: Iterable[tuple[int, NewMessage]], at: int) -> None:
+    """Add an entry for each of several new messages, given with their keys."""
+    kind, action = ItemKind.MESSAGE._value_, ChangeAction.CREATED._value_
+    entries = [
+        NewChange(message.mailbox_id, kind, action, key, message.folder_id, _next_instant(db, at), "")
+        for key, message in messages
+    ]
+    _append(db, entries)
+
+
+def _append(db: Database, entries: list[NewChange]) -> None:
+    change_feed.append(db, entries)
+    db.appended += len(entries)
+
+
+def _next_instant(db: Database, at: int) -> int:
     # If the transaction is rolled back, the instant stays unused, which does no harm.
     db.last_change = max(at, newest(db) + 1)
-    # `_value_`, as `value` takes several times as long, and the driver binds members of an enum slowly.
-    change = NewChange(mailbox_id, kind._value_, action._value_, item_id, folder_id, db.last_change, before)
-    change_feed.append(db, change)
-    db.appended += 1
-    db.appended_bytes += len(before)
+    return db.last_change
 
 
 def newest(db: Database) -> int:

@@ -28,8 +28,7 @@ class Attachment:
     content_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class Mail(NamedTuple):
     """A mail that is in no folder yet.
 
     `sent` is in microseconds since 1970, None when unknown. `message_id`, `in_reply_to` and `references` hold

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from outlook_emulator.enums import ItemKind
 from outlook_emulator.store import sql
@@ -14,11 +14,12 @@ ALL = -1
 """Stands for any number of entries."""
 
 
-def append(db: Database, change: NewChange) -> None:
-    """Add an entry."""
-    number = db.insert(sql.APPEND_CHANGE, change)
+def append(db: Database, entries: Sequence[NewChange]) -> None:
+    """Add entries."""
+    numbers = db.insert_rows(sql.APPEND_CHANGE, entries)
     if db.fresh is not None:
-        db.fresh.add_change(number, change)
+        for number, entry in zip(numbers, entries, strict=True):
+            db.fresh.add_change(number, entry)
 
 
 def newest_at(db: Database) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
@@ -24,6 +26,8 @@ from outlook_emulator.store.records import Owner
 from outlook_emulator.store.spare import SpareDatabases
 from outlook_emulator.store.turn import Turn
 
+_ROWS_AT_ONCE = 8
+"""How many rows one insert adds: the driver keeps a prepared statement for each number of rows."""
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
 _LARGE_IMAGE = 8 * 1024 * 1024
@@ -138,6 +142,15 @@ class Database:
     def insert(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> int:
         """Run an insert, with values by name or in the order of the columns; returns the id of the new row."""
         return self.execute(statement, parameters).lastrowid or 0
+
+    def insert_rows(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> range:
+        """Run an insert for several rows, with values in the order of the columns; returns the ids, in their order."""
+        last = 0
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = rows[start : start + _ROWS_AT_ONCE]
+            last = self.insert(_for_rows(statement, len(part)), [*chain.from_iterable(part)])
+        # SQLite takes the next higher id for each row.
+        return range(last - len(rows) + 1, last + 1)
 
     def read_bytes(self, table: str, column: str, key: int) -> bytes:
         """The bytes in a column, in pieces: reading many in one step stops all threads of the process."""
@@ -448,6 +461,13 @@ class Transaction:
             # A refused commit leaves the transaction open, which would refuse every later one.
             self._undo()
             raise
+
+
+@cache
+def _for_rows(statement: str, count: int) -> str:
+    """An insert of one row, for several rows."""
+    head, values, row = statement.partition(" VALUES ")
+    return head + values + ", ".join([row] * count)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -89,7 +89,8 @@ def insert_content(db: Database, content: NewContent) -> int:
     raw = content.raw
     db.note_size(len(content.body) + len(raw or b""))
     if raw is None or len(raw) < PIECE:
-        key = db.insert(sql.INSERT_CONTENT, content)
+        # A list, since the driver is slow with a named tuple.
+        key = db.insert(sql.INSERT_CONTENT, [*content])
     else:
         key = db.insert(sql.INSERT_CONTENT, content._replace(raw=b""))
         db.execute(sql.RESERVE_RAW, {"id": key, "size": len(raw)})
@@ -166,12 +167,13 @@ def attachment_bytes(db: Database, key: int) -> bytes:
 # --- Messages: copies of a mail in folders ---
 
 
-def insert_message(db: Database, message: NewMessage) -> int:
-    """Add a copy of a mail to a folder and return its key."""
-    key = db.insert(sql.INSERT_MESSAGE, message)
+def insert_messages(db: Database, messages: Sequence[NewMessage]) -> range:
+    """Add copies of mails to folders and return their keys."""
+    keys = db.insert_rows(sql.INSERT_MESSAGE, messages)
     if db.fresh is not None:
-        db.fresh.add_message(key, message)
-    return key
+        for key, message in zip(keys, messages, strict=True):
+            db.fresh.add_message(key, message)
+    return keys
 
 
 def message(db: Database, mailbox_id: int, key: int) -> Message | None:

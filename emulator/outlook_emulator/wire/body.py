@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BYTES = "byte"
 """The format of members that hold bytes in base64."""
+_SIMPLE_TYPES = (str, bool)
 Unknown = Callable[[str, str, Iterable[str]], object]
 """Is called for each name that is not declared, and may raise an error.
 
@@ -36,6 +37,8 @@ class _Member(NamedTuple):
     nested: Any
     is_list: bool
     is_nullable: bool
+    simple_type: type | None
+    """The type of values that are valid without a further look."""
 
 
 class BodyReader:
@@ -64,6 +67,12 @@ class BodyReader:
         adapter: TypeAdapter[Any] = TypeAdapter(_loose(shape))
         self._check = adapter.validator.validate_python
         self._failure = ValidationError
+        self._simple = {member.name: member.simple_type for member in self._members.values()}
+        self._choices = {
+            member.name: frozenset(member.schema.names.__members__)
+            for member in self._members.values()
+            if member.schema.names is not None
+        }
 
     def read(self, data: bytes, unknown: Unknown = ignore) -> Any:
         """The body in its shape. Raises InvalidRequest, naming the property, and what `unknown` raises."""
@@ -73,11 +82,32 @@ class BodyReader:
             parsed = orjson.loads(data) if len(data) < LARGE_JSON else read_large_json(data)
         except ValueError as error:
             raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
+        simple = self._simple_body(parsed)
+        if simple is not None:
+            return simple
         named = self.rename(parsed, "", unknown)
         try:
             return self._check(named)
         except self._failure as error:
             raise _invalid(error) from None
+
+    def _simple_body(self, parsed: Any) -> dict[str, Any] | None:
+        """The body if it has exact names, and values that need no further look, as most bodies do; else None."""
+        if type(parsed) is not dict:
+            return None
+        named = self._defaults.copy()
+        for name, value in parsed.items():
+            simple_type = self._simple.get(name)
+            if simple_type is None:
+                if type(value) is not str or value not in self._choices.get(name, ()):
+                    return None
+            elif type(value) is not simple_type:
+                return None
+            named[name] = value
+        for name in self._required:
+            if name not in named:
+                return None
+        return named
 
     def rename(self, parsed: Any, path: str, unknown: Unknown) -> dict[str, Any]:
         """An object with wire names and defaults, without nulls; `path` says where it stands in the body."""
@@ -177,7 +207,10 @@ def _members(shape: Any) -> Mapping[str, _Member]:
         plain, schema, is_nullable = unwrap(hint)
         is_list = get_origin(plain) is list
         inner = unwrap(get_args(plain)[0])[0] if is_list else plain
-        members[_folded(name)] = _Member(name, schema, inner if is_shape(inner) else None, is_list, is_nullable)
+        is_simple = plain in _SIMPLE_TYPES and schema.names is None and schema.format != _BYTES
+        members[_folded(name)] = _Member(
+            name, schema, inner if is_shape(inner) else None, is_list, is_nullable, plain if is_simple else None
+        )
     return members
 
 

@@ -18,8 +18,8 @@ SWAPS = (
     Swap(
         "blind copies that recipients see",
         "mailbox.mail.delivery",
-        "write_copy(mailbox, owner.id, owner.inbox_id, stored)\n    if outside",
-        "write_copy(mailbox, owner.id, owner.inbox_id, stored, bcc=addresses.join(mail.bcc))\n    if outside",
+        "copies.append(_copy(mailbox, owner.id, owner.inbox_id, stored))",
+        "copies.append(_copy(mailbox, owner.id, owner.inbox_id, stored, bcc=addresses.join(mail.bcc)))",
     ),
     Swap(
         "a word for the importance of a mail",
@@ -78,14 +78,14 @@ SWAPS = (
     Swap(
         "no copy in Sent Items",
         "mailbox.mail.delivery",
-        "write_copy(mailbox, mailbox.owner.id, mailbox.owner.sent_id, stored, is_read=1, bcc=bcc)",
-        "pass",
+        "copies = [sent_copy]",
+        "copies = []",
     ),
     Swap(
         "a mail that arrives twice",
         "mailbox.mail.delivery",
         "delivered.add(owner.id)\n",
-        "delivered.add(owner.id)\n            write_copy(mailbox, owner.id, owner.inbox_id, stored)\n",
+        "delivered.add(owner.id)\n            copies.append(_copy(mailbox, owner.id, owner.inbox_id, stored))\n",
     ),
     Swap(
         "lists that hold read mails by default",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def with_body(content_type: str, body: str | bytes, *headers: str) -> Mail:
 
 
 def again(mail: Mail) -> Mail:
-    return replace(parse(compose(mail)), raw=None)
+    return parse(compose(mail))._replace(raw=None)
 
 
 def files(mail: Mail) -> list[tuple[str, str, bool]]:
@@ -209,7 +208,7 @@ def test_every_shape_survives_being_written_anew(path: Path) -> None:
     # A mail is written with CRLF, also the mail in it.
     raw = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     mail = parse(path.read_bytes())
-    stripped = replace(parse(raw), raw=None)
+    stripped = parse(raw)._replace(raw=None)
 
     assert path.read_bytes() == compose(mail)
     assert stripped == again(stripped)
@@ -333,7 +332,7 @@ def test_delivery_status() -> None:
 
     assert files(mail) == [("attachment-1.txt", "message/delivery-status", False)]
     assert mail.attachments[0].content.split() == report.split()
-    assert again(mail := replace(mail, raw=None)) == mail
+    assert again(mail := mail._replace(raw=None)) == mail
 
 
 @pytest.mark.parametrize("disposition", ["inline", "attachment"])

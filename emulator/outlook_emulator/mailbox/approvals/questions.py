@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 from uuid import UUID
@@ -76,7 +75,7 @@ def ask(mailbox: Mailbox, request: ApprovalRequest) -> Question:
         # In one transaction with the mail, whose links would otherwise lead nowhere.
         approval_store.insert_question(mailbox.db, values)
         body = compose(request, _links(mailbox, token, request.options))
-        mail = replace(request.mail, body=body, is_html=True)
+        mail = request.mail._replace(body=body, is_html=True)
         delivery.post(mailbox, mail, "Send", mailbox.rng.getrandbits(62))
     return find(mailbox.db, token)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
 
 from outlook_emulator.content_limits import ATTACHMENTS, RECIPIENTS
-from outlook_emulator.enums import ChangeAction
 from outlook_emulator.errors import (
     InlineImageTooLarge,
     InvalidRecipients,
@@ -78,11 +76,11 @@ def post(
     with mailbox.db.transaction():
         stored = write_content(mailbox, mail, sender, additions, conversation_id)
         bcc = addresses.join(mail.bcc)
-        write_copy(mailbox, mailbox.owner.id, mailbox.owner.sent_id, stored, is_read=1, bcc=bcc)
-        failed = _distribute(mailbox, mail, stored)
+        sent_copy = _copy(mailbox, mailbox.owner.id, mailbox.owner.sent_id, stored, is_read=1, bcc=bcc)
+        failed = _distribute(mailbox, mail, stored, sent_copy)
         if failed:
-            sent = replace(
-                mail, sender=sender, sent=mailbox.now, message_id=additions.message_id, headers=additions.headers
+            sent = mail._replace(
+                sender=sender, sent=mailbox.now, message_id=additions.message_id, headers=additions.headers
             )
             _return(mailbox, sent, failed, conversation_id)
 
@@ -104,13 +102,13 @@ def deliver(
     sender = mail.sender or Address("")
     if mail.sent is None:
         # A mail without a date was sent when it arrived.
-        mail = replace(mail, sent=received)
+        mail = mail._replace(sent=received)
     additions = origin_headers.OriginHeaders(
         message_id=mail.message_id or f"<{mailbox.rng.getrandbits(128):032x}@outside.invalid>",
         headers=mail.headers,
     )
     stored = write_content(mailbox, mail, sender, additions, _conversation(mailbox, mail))
-    return write_copy(
+    copy = _copy(
         mailbox,
         mailbox.owner.id,
         mailbox.owner.inbox_id if folder_id is None else folder_id,
@@ -121,6 +119,7 @@ def deliver(
         bcc=addresses.join(mail.bcc),
         received=received,
     )
+    return _write_copies(mailbox, [copy])[0]
 
 
 def check_size(mailbox: Mailbox, mail: Mail) -> None:
@@ -191,7 +190,7 @@ def write_content(
     return StoredContent(content_id, int(mail.importance), has_attachments)
 
 
-def write_copy(
+def _copy(
     mailbox: Mailbox,
     mailbox_id: int,
     folder_id: int,
@@ -201,9 +200,9 @@ def write_copy(
     is_flagged: int = 0,
     bcc: str = "",
     received: int | None = None,
-) -> int:
-    """Put a copy of stored content in a folder, add it to the change feed, and return the key of the message."""
-    message = NewMessage(
+) -> NewMessage:
+    """A copy of stored content for a folder."""
+    return NewMessage(
         mailbox_id=mailbox_id,
         folder_id=folder_id,
         content_id=stored.content_id,
@@ -214,9 +213,13 @@ def write_copy(
         has_attachments=stored.has_attachments,
         recipients_bcc=bcc,
     )
-    message_id = mail_store.insert_message(mailbox.db, message)
-    changes.append(mailbox.db, mailbox_id, ChangeAction.CREATED, message_id, folder_id, mailbox.now)
-    return message_id
+
+
+def _write_copies(mailbox: Mailbox, copies: list[NewMessage]) -> range:
+    """Write copies, add them to the change feed, and return the keys of the messages."""
+    keys = mail_store.insert_messages(mailbox.db, copies)
+    changes.append_created(mailbox.db, zip(keys, copies, strict=True), mailbox.now)
+    return keys
 
 
 def is_skipped(name: str, content_type: str) -> bool:
@@ -240,15 +243,16 @@ def deliver_waiting_mail(mailbox: Mailbox) -> None:
 def _deliver_waiting(mailbox: Mailbox, mail: OutboxMail, other_recipients: list[str]) -> None:
     stored = StoredContent(mail.content_id, *mail_store.content_flags(mailbox.db, mail.content_id))
     # As if the mailbox had existed when the mail was sent.
-    write_copy(mailbox, mailbox.owner.id, mailbox.owner.inbox_id, stored, received=mail.at)
+    _write_copies(mailbox, [_copy(mailbox, mailbox.owner.id, mailbox.owner.inbox_id, stored, received=mail.at)])
     if other_recipients:
         outbox.set_recipients(mailbox.db, mail.id, ";".join(other_recipients))
     else:
         outbox.delete(mailbox.db, mail.id)
 
 
-def _distribute(mailbox: Mailbox, mail: Mail, stored: StoredContent) -> list[str]:
-    """Give each recipient a copy; the addresses for which that failed."""
+def _distribute(mailbox: Mailbox, mail: Mail, stored: StoredContent, sent_copy: NewMessage) -> list[str]:
+    """Write the sender's copy and one for each recipient; the addresses for which that failed."""
+    copies = [sent_copy]
     outside: list[str] = []
     failed: list[str] = []
     delivered: set[int] = set()
@@ -262,7 +266,8 @@ def _distribute(mailbox: Mailbox, mail: Mail, stored: StoredContent) -> list[str
         # A mailbox gets one copy, however many of its addresses are recipients.
         elif owner.id not in delivered:
             delivered.add(owner.id)
-            write_copy(mailbox, owner.id, owner.inbox_id, stored)
+            copies.append(_copy(mailbox, owner.id, owner.inbox_id, stored))
+    _write_copies(mailbox, copies)
     if outside:
         outbox.insert(
             mailbox.db,
@@ -288,7 +293,7 @@ def _return(mailbox: Mailbox, sent: Mail, failed: list[str], conversation_id: in
     stored = write_content(mailbox, report, report.sender, additions, conversation_id)
     # Reports go to the address that a mail was sent from, which may be that of another mailbox.
     owner = find_owner(mailbox, sent.sender.address) or mailbox.owner
-    write_copy(mailbox, owner.id, owner.inbox_id, stored)
+    _write_copies(mailbox, [_copy(mailbox, owner.id, owner.inbox_id, stored)])
 
 
 def find_owner(mailbox: Mailbox, address: str) -> Owner | None:

@@ -8,7 +8,6 @@ where a program reads them (subject, status, diagnostic code), and ours elsewher
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from email.utils import format_datetime
 from html import escape
 from typing import NamedTuple
@@ -78,9 +77,9 @@ def report(sent: Mail, recipients: Iterable[str], *, now: int, message_id: str) 
     domain = sender.address.rpartition("@")[2]
     problems = [returned(address) for address in recipients]
     if len(sent.body) + sum(len(attachment.content) for attachment in sent.attachments) > _MOST_RETURNED:
-        sent = replace(sent, body="", attachments=())
+        sent = sent._replace(body="", attachments=())
     # Blind recipients are not in the headers of what was sent.
-    original = compose(replace(sent, bcc=(), raw=None))
+    original = compose(sent._replace(bcc=(), raw=None))
     mail = Mail(
         sender=Address(f"{_POSTMASTER}@{domain}", _POSTMASTER_NAME),
         to=(sender,),
@@ -94,7 +93,7 @@ def report(sent: Mail, recipients: Iterable[str], *, now: int, message_id: str) 
         headers=(("Auto-Submitted", "auto-replied"), ("X-MS-Exchange-Message-Is-Ndr", "")),
         attachments=(Attachment(f"{sent.subject or 'Untitled'}.eml", original, "message/rfc822"),),
     )
-    return replace(mail, raw=compose_report(mail, _status(problems, domain, now), original))
+    return mail._replace(raw=compose_report(mail, _status(problems, domain, now), original))
 
 
 def _body(problems: list[Returned], subject: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import partial
 from html import escape
 from typing import Any, NamedTuple
@@ -48,8 +47,7 @@ def reply(mailbox: Mailbox, answer: Answer, *, message_id: str) -> None:
         raise EncryptedReply()
     mail = answer.mail
     to, cc = _suggested(mailbox, _envelope(mailbox, original), answer.reply_all)
-    complete = replace(
-        mail,
+    complete = mail._replace(
         to=mail.to or to,
         cc=mail.cc or cc,
         subject=mail.subject.strip() or prefixed("RE: ", original.subject),
@@ -72,8 +70,7 @@ def forward(mailbox: Mailbox, mail: Mail, *, message_id: str) -> None:
     Raises what sending raises.
     """
     original = message_of(mailbox, message_id)
-    complete = replace(
-        mail,
+    complete = mail._replace(
         subject=prefixed("FW: ", original.subject),
         is_html=bool(original.is_html),
         body=_converted(mail.body, to_html=bool(original.is_html)),
@@ -95,8 +92,7 @@ def prefixed(prefix: str, subject: str) -> str:
 def _answer(mailbox: Mailbox, original: Message, mail: Mail, operation_type: OperationType) -> None:
     if not (mail.to or mail.cc or mail.bcc):
         raise InvalidRecipients()
-    answer = replace(
-        mail,
+    answer = mail._replace(
         body=_quote(mailbox, original, mail),
         in_reply_to=original.message_id,
         references=(*_ancestors(mailbox, original), original.message_id),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from outlook_emulator.enums import Product
 from outlook_emulator.mailbox.mailbox import Caller
 from outlook_emulator.server.connector.exchange import Request
@@ -12,19 +14,45 @@ _ENVIRONMENT_PATH = "/providers/microsoft.powerapps/environments/"
 def caller_of(request: Request) -> Caller:
     """The caller, as the request's headers describe it."""
     get = request.headers.get
-    # Power Apps calls through a browser or a gateway, and names itself in a header of its own.
-    agent = (get(b"x-ms-user-agent") or get(b"user-agent", b"")).decode("latin-1")
-    environment = (get(b"x-ms-environment-id") or get(b"x-ms-client-environment-id", b"")).decode("latin-1")
-    if environment.lower().startswith(_ENVIRONMENT_PATH):
-        environment = environment[len(_ENVIRONMENT_PATH) :]
+    return _caller(
+        # Power Apps calls through a browser or a gateway, and names itself in a header of its own.
+        get(b"x-ms-user-agent") or get(b"user-agent", b""),
+        get(b"x-ms-environment-id") or get(b"x-ms-client-environment-id", b""),
+        get(b"x-ms-workflow-name", b""),
+        get(b"x-ms-workflow-run-id", b""),
+        get(b"x-forwarded-proto", b""),
+        request.scope.get("scheme", "http"),
+        get(b"host") or b"localhost",
+        get(b"x-ms-client-request-id", b""),
+    )
+
+
+# Most requests come from callers that have just sent another one.
+@lru_cache(maxsize=64)
+def _caller(
+    agent: bytes,
+    environment: bytes,
+    workflow_name: bytes,
+    workflow_run: bytes,
+    forwarded: bytes,
+    scheme: str,
+    host: bytes,
+    request_id: bytes,
+) -> Caller:
+    user_agent = agent.decode("latin-1")
+    environment_id = environment.decode("latin-1")
+    if environment_id.lower().startswith(_ENVIRONMENT_PATH):
+        environment_id = environment_id[len(_ENVIRONMENT_PATH) :]
+    # Behind a proxy, only the proxy knows whether the caller used https.
+    outer_scheme = forwarded.decode("latin-1").partition(",")[0].strip().lower()
     return Caller(
-        user_agent=agent,
-        product=product_of(agent),
-        environment=environment,
-        workflow_name=get(b"x-ms-workflow-name", b"").decode("latin-1"),
-        workflow_run=get(b"x-ms-workflow-run-id", b"").decode("latin-1"),
-        request_id=get(b"x-ms-client-request-id", b"").decode("latin-1"),
-        base_url=_base_url(request),
+        user_agent=user_agent,
+        product=product_of(user_agent),
+        environment=environment_id,
+        workflow_name=workflow_name.decode("latin-1"),
+        workflow_run=workflow_run.decode("latin-1"),
+        request_id=request_id.decode("latin-1"),
+        base_url=f"{outer_scheme if outer_scheme in ('http', 'https') else scheme}://{host.decode('latin-1')}",
     )
 
 
@@ -39,10 +67,3 @@ def product_of(agent: str) -> Product | None:
     if "microsoft-flow/" in lowered:
         return Product.POWER_AUTOMATE
     return Product.LOGIC_APPS if lowered.startswith("azure-logic-apps/") else None
-
-
-def _base_url(request: Request) -> str:
-    # Behind a proxy, only the proxy knows whether the caller used https.
-    forwarded = (request.header("x-forwarded-proto") or "").partition(",")[0].strip().lower()
-    scheme = forwarded if forwarded in ("http", "https") else request.scope.get("scheme", "http")
-    return f"{scheme}://{request.header('host') or 'localhost'}"

@@ -74,7 +74,7 @@ class Response(NamedTuple):
 class Request:
     """The headers of a request, and its body, which is read on demand. Lives as long as the request."""
 
-    __slots__ = ("_body", "_digest", "_headers", "receive", "scope")
+    __slots__ = ("_body", "_digest", "_headers", "_length", "receive", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -82,6 +82,7 @@ class Request:
         self._headers: dict[bytes, bytes] | None = None
         self._body: bytes | None = None
         self._digest: int | None = None
+        self._length: int | None = None
 
     @property
     def headers(self) -> dict[bytes, bytes]:
@@ -121,11 +122,13 @@ class Request:
     @property
     def content_length(self) -> int:
         """The length of the request body by its header, 0 without one. Raises InvalidRequest if it is not a number."""
-        text = self.header("content-length") or "0"
-        if not (text.isascii() and text.isdigit()):
-            raise InvalidRequest("The header Content-Length must be a number.")
-        # By its length first: Python refuses to read a number of thousands of digits.
-        return int(text) if len(text) <= _LONGEST_NUMBER else _ENDLESS
+        if self._length is None:
+            text = self.header("content-length") or "0"
+            if not (text.isascii() and text.isdigit()):
+                raise InvalidRequest("The header Content-Length must be a number.")
+            # By its length first: Python refuses to read a number of thousands of digits.
+            self._length = int(text) if len(text) <= _LONGEST_NUMBER else _ENDLESS
+        return self._length
 
     async def _read(self, limit: int) -> bytes:
         if self.content_length > limit:
