@@ -34,6 +34,7 @@ VOCABULARY = {
     "ids",
     "odata",
     "options",
+    "patterns",
     "quiet_log",
     "recent",
     "seed_folder",

@@ -7,13 +7,13 @@ that an id of another mailbox can be told from a malformed one.
 
 from __future__ import annotations
 
-import re
 from binascii import Error, a2b_base64, b2a_base64
 from enum import IntEnum
 from functools import lru_cache
 from struct import Struct
 
 from outlook_emulator.errors import ConnectorError, InvalidId, InvalidRequest, NotFound
+from outlook_emulator.patterns import pattern
 
 
 class IdKind(IntEnum):
@@ -66,8 +66,8 @@ _KINDS = {
 
 ITEM_PATTERN = "^A[AQ]Mk(?:[A-Za-z0-9+/_-]{4}){24,99}(?:[A-Za-z0-9+/_-]{2}==|[A-Za-z0-9+/_-]{3}=)?$"
 """Matches what reads like the id of an item of any mailbox, as pasted in public code: base64 with Exchange's start."""
-_ITEM_FORM = re.compile(ITEM_PATTERN[1:-1])
-_CONNECTION_ID = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
+_ITEM_FORM = pattern(ITEM_PATTERN[1:-1])
+_CONNECTION_ID = pattern(r"(?=.{1,128}\Z)[A-Za-z0-9_~-]+(?:\.[A-Za-z0-9_~-]+)*")
 _PREFIX = "AQMkADAwAT"
 _MASK_32 = 2**32 - 1
 _MASK_64 = 2**64 - 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from outlook_emulator.errors import InvalidProperty
+from outlook_emulator.patterns import pattern
 
 WINDOWS_IDS = {
     "(UTC-12:00) International Date Line West": "Dateline Standard Time",
@@ -163,7 +163,7 @@ MACHINE = frozenset({"localtime", "posixrules"})
 CUSTOM = "tzone://Microsoft/Custom/"
 """How Exchange begins the name of a zone that only its event defines. Here a POSIX rule follows, and is the zone."""
 
-_CUSTOM_RULE = re.compile(
+_CUSTOM_RULE = pattern(
     r"<[+-]\d{2,6}>[+-]?\d{1,2}(:\d\d){0,2}"
     r"(<[+-]\d{2,6}>[+-]?\d{1,2}(:\d\d){0,2}(,(M\d{1,2}\.[1-5]\.[0-6]|J\d{1,3})/-?\d{1,3}(:\d\d){0,2}){2})?"
 )

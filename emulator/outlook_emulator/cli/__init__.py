@@ -8,41 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from outlook_emulator.cli import (
-    approvals,
-    ca,
-    callbacks,
-    clock,
-    completion,
-    connections,
-    contents,
-    contract,
-    definition,
-    execute,
-    faults,
-    health,
-    init,
-    items,
-    journal,
-    limits,
-    mail,
-    parsers,
-    recordings,
-    sandboxes,
-    serve,
-    snapshots,
-)
-
-_GROUPS = (
-    *(serve, execute, ca, definition, health, init, completion, contract, recordings),
-    *(sandboxes, connections, items, mail, contents, approvals, callbacks, clock),
-    *(faults, limits, journal, snapshots),
-)
+from outlook_emulator.cli import execute, parsers, serve
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 for success, 1 for a failure, 2 for a usage error."""
     if "_ARGCOMPLETE" in os.environ:
+        from outlook_emulator.cli import completion
+
         completion.complete(parser())
     own, command = execute.split(list(sys.argv[1:] if arguments is None else arguments))
     root = parser(own[0] if own else "")
@@ -70,10 +43,43 @@ def parser(command: str = "") -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action=_Version, help="print the version and exit")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", parser_class=parsers.Parser)
-    for group in _GROUPS:
+    for group in _groups(command):
         group.add(parsers.OneCommand(commands, command) if command else commands)
     # The error about an unknown command names those that there are.
     return parser() if command and not commands.choices else root
+
+
+def _groups(command: str) -> tuple[Any, ...]:
+    """The modules to look for a command in: all, unless it is the one that has to start at once."""
+    if command == "serve":
+        return (serve,)
+    from outlook_emulator.cli import (
+        approvals,
+        ca,
+        callbacks,
+        clock,
+        completion,
+        connections,
+        contents,
+        contract,
+        definition,
+        faults,
+        health,
+        init,
+        items,
+        journal,
+        limits,
+        mail,
+        recordings,
+        sandboxes,
+        snapshots,
+    )
+
+    return (
+        *(serve, execute, ca, definition, health, init, completion, contract, recordings),
+        *(sandboxes, connections, items, mail, contents, approvals, callbacks, clock),
+        *(faults, limits, journal, snapshots),
+    )
 
 
 class _Version(argparse.Action):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 from outlook_emulator.content_limits import RECIPIENTS
 from outlook_emulator.errors import InvalidField, InvalidRecipients, TooMuchContent
 from outlook_emulator.mailbox.message import Address
+from outlook_emulator.patterns import pattern
 
 # The characters between dots: no quotes, separators, line ends or invisible characters.
 _ATOM = r"[^\s@;,<>()\[\]\"\\.\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff]+"
-_BARE = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*")
+_BARE = pattern(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*")
 MAX_ADDRESS = 320
 """The length of the longest address that RFC 5321 allows, in characters."""
 _SHORT = rf"(?![^\s;<>]{{{MAX_ADDRESS + 1}}}){_BARE.pattern}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from outlook_emulator.patterns import pattern
 from outlook_emulator.steps import lowered, substituted
 from outlook_emulator.store.records import Event, Message
 
@@ -28,13 +29,13 @@ _AFTER_TEXT = "</div></span></font>\r\n</body>\r\n</html>\r\n"
 # more than a few times.
 _ATTRIBUTES = r"(?:[\s/][^<>\"']*+(?:\"[^<\"]*+\"[^<>\"']*+|'[^<']*+'[^<>\"']*+)*+)?+>"
 # A byte order mark is left over where a file was read as a body.
-_PROLOGUE = re.compile(r"(?:[\s\ufeff]++|<!--(?:[^-]|-(?!->))*+-->|<!doctype[^<>]*+>|<\?[^<>]*+>)*+", re.IGNORECASE)
-_HTML, _HEAD, _BODY = (re.compile(f"<{name}{_ATTRIBUTES}", re.IGNORECASE) for name in ("html", "head", "body"))
-_HEAD_END, _HTML_END = (re.compile(rf"</{name}\s*+>", re.IGNORECASE) for name in ("head", "html"))
-_TO_BODY_END, _TO_HTML_END = (re.compile(f".*(?=</{name})", re.IGNORECASE | re.DOTALL) for name in ("body", "html"))
-_DOCUMENT_TAG = re.compile(rf"</?(?:html|head|body){_ATTRIBUTES}|<!doctype[^<>]*+>", re.IGNORECASE)
-_CHARSET_META = re.compile(r"<meta\b(?=[^<>]*\bhttp-equiv\s*=\s*[\"']?content-type\b)[^<>]*+>\s*+", re.IGNORECASE)
-_INNER_BLANK = re.compile(" (?= )")
+_PROLOGUE = pattern(r"(?:[\s\ufeff]++|<!--(?:[^-]|-(?!->))*+-->|<!doctype[^<>]*+>|<\?[^<>]*+>)*+", re.IGNORECASE)
+_HTML, _HEAD, _BODY = (pattern(f"<{name}{_ATTRIBUTES}", re.IGNORECASE) for name in ("html", "head", "body"))
+_HEAD_END, _HTML_END = (pattern(rf"</{name}\s*+>", re.IGNORECASE) for name in ("head", "html"))
+_TO_BODY_END, _TO_HTML_END = (pattern(f".*(?=</{name})", re.IGNORECASE | re.DOTALL) for name in ("body", "html"))
+_DOCUMENT_TAG = pattern(rf"</?(?:html|head|body){_ATTRIBUTES}|<!doctype[^<>]*+>", re.IGNORECASE)
+_CHARSET_META = pattern(r"<meta\b(?=[^<>]*\bhttp-equiv\s*=\s*[\"']?content-type\b)[^<>]*+>\s*+", re.IGNORECASE)
+_INNER_BLANK = pattern(" (?= )")
 
 
 IN_DOCUMENT = ""

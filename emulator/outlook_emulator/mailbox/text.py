@@ -6,24 +6,25 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
+from outlook_emulator.patterns import pattern
 from outlook_emulator.steps import STEP, cut, lowered, split, substituted, words
 
 PREVIEW_LENGTH = 255
 
 # Every pattern either matches on from its first characters or gives up at once (possessive repeats), so that no
 # input, however broken, makes them look at a character more than a few times.
-_UNSEEN = re.compile(
+_UNSEEN = pattern(
     r"<!--[^-]*+(?:-(?!->)[^-]*+)*+(?:-->)?|<(script|style|title)\b[^<]*+(?:<(?!/\1\b)[^<]*+)*+", re.IGNORECASE
 )
 # Tag names are captured: splitting on this pattern gives texts and names in turn. Quoted values may hold a `>`.
-_TAG = re.compile(r"<(?=[a-zA-Z/!?])([^ >]*+)(?:>|[^>=]*+(?:= ?(?:\"[^\"]*+\"?|'[^']*+'?)?[^>=]*+)*+>?)")
+_TAG = pattern(r"<(?=[a-zA-Z/!?])([^ >]*+)(?:>|[^>=]*+(?:= ?(?:\"[^\"]*+\"?|'[^']*+'?)?[^>=]*+)*+>?)")
 _UNSEEN_STARTS = ("<!--", "<script", "<style", "<title")
-_AMPERSAND = re.compile("&")
-_AT_LINE_START = re.compile(r"\n[\v ]*\v")
-_EMPTY_LINES = re.compile(r"\n{3,}")
+_AMPERSAND = pattern("&")
+_AT_LINE_START = pattern(r"\n[\v ]*\v")
+_EMPTY_LINES = pattern(r"\n{3,}")
 # Python refuses to read a number of thousands of digits; the last character of Unicode has seven.
-_LEADING_ZEROS = re.compile(r"&#0++(?=[0-9])")
-_LONG_NUMBER = re.compile(r"&#[0-9]{8,}+;?")
+_LEADING_ZEROS = pattern(r"&#0++(?=[0-9])")
+_LONG_NUMBER = pattern(r"&#[0-9]{8,}+;?")
 
 _BLOCKS = ["p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "ul", "ol", "dl", "dt", "dd", "tr", "table"]
 _BLOCKS += ["blockquote", "pre", "article", "section", "header", "footer", "figure", "center", "hr", "body"]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from outlook_emulator.clock import instant_of
 from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.patterns import pattern
 
 _DAYS = r"(?:(?P<weeks>[0-9]{1,9})W)?(?:(?P<days>[0-9]{1,9})D)?"
 _SECONDS = r"(?P<seconds>[0-9]{1,15}(?:\.[0-9]{1,9})?)"
@@ -14,7 +15,7 @@ _MILLISECONDS = r"(?:(?P<milliseconds>[0-9]{1,15})ms)?"
 _TIME = rf"(?:(?P<hours>[0-9]{{1,9}})H)?(?:(?P<minutes>[0-9]{{1,9}})M)?(?:{_SECONDS}S)?"
 # In ISO 8601 an M before the T means months, which have no fixed length: it matches none of these.
 _DURATIONS = [
-    re.compile(form, re.IGNORECASE)
+    pattern(form, re.IGNORECASE)
     for form in (rf"P(?=.){_DAYS}(?:T(?=.){_TIME})?", rf"(?=.){_DAYS}{_TIME}{_MILLISECONDS}", _SECONDS)
 ]
 _MICROSECOND = timedelta(microseconds=1)

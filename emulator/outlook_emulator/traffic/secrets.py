@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
+
+from outlook_emulator.patterns import pattern
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 Text = TypeVar("Text", str, bytes)
 REDACTED = b"(redacted)"
-_HEADERS = re.compile(
+_HEADERS = pattern(
     r"(?i)auth|cookie|token|secret|passw|passphrase|pwd|credential|signature|bearer|jwt|(?:^|[-_])sig$|^(?:x-)?key$"
     r"|(?:api|functions|subscription|access|account|private|sas)[-_]?key"
 )
@@ -23,12 +24,10 @@ _IN_URLS = [*_TOKENS, b"code", b"validationtoken"]
 _IN_JSON = [*_TOKENS, b"cookie", *(kind + rb"[-_]?token" for kind in (b"auth", b"bearer", b"session", b"security"))]
 _END, _IN_URL, _IN_MEMBER = (b"(?:%b)" % b"|".join(names) for names in (_ENDS, _IN_URLS, _IN_JSON))
 # Without groups: so the library skips all places where none of the first letters is.
-_START = re.compile(
-    b"|".join(name + rb"(?=[=%\"\\])" for name in dict.fromkeys((*_ENDS, *_IN_URLS, *_IN_JSON))) + b"|://"
-)
+_START = pattern(b"|".join(name + rb"(?=[=%\"\\])" for name in dict.fromkeys((*_ENDS, *_IN_URLS, *_IN_JSON))) + b"|://")
 """Matches, in lower case, where a secret may begin with its name, or the credential in a URL."""
 # A URL may be in JSON, with its characters escaped, or be a value in the query of another URL.
-_SECRET = re.compile(
+_SECRET = pattern(
     rb"(?i)((?:(?:\b|(?<=\\u0026))" + _IN_URL + rb"|" + _END + rb")(?:=|\\u003D))"
     rb"(?:[^&\s\"'<>\\]|\\/|\\u(?!0026|0022|0027|003[CE])[0-9A-F]{4})+"
     rb"|((?:(?:\b|(?<=%26)|(?<=%3F))" + _IN_URL + rb"|" + _END + rb")%3D)(?:(?!%26)[^&\s\"'<>\\])+"

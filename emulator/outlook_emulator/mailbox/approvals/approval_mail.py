@@ -17,6 +17,7 @@ import orjson
 from outlook_emulator.enums import QuestionKind
 from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.stored_body import without_document_tags
+from outlook_emulator.patterns import pattern
 
 _CARD_TYPE = "application/adaptivecard+json"
 _ELEMENTS = (
@@ -26,9 +27,9 @@ _ELEMENTS = (
     " strong style sub summary sup table tbody td tfoot th thead time title tr tt u ul var video"
 )
 # Elements by name, since plain text has angle brackets too: "Bob <bob@example.com>", "if a <b".
-_HTML = re.compile(rf"<!doctype\b|</?(?:{_ELEMENTS.replace(' ', '|')})(?:[\s/][^<>]*)?>", re.IGNORECASE)
+_HTML = pattern(rf"<!doctype\b|</?(?:{_ELEMENTS.replace(' ', '|')})(?:[\s/][^<>]*)?>", re.IGNORECASE)
 # Entities stay as they are: callers write them even in a text without elements.
-_BARE_AMPERSAND = re.compile(r"&(?!#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)", re.IGNORECASE)
+_BARE_AMPERSAND = pattern(r"&(?!#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

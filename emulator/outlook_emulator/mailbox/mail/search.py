@@ -18,6 +18,7 @@ from typing import Never
 
 from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.mail.search_dates import read_span
+from outlook_emulator.patterns import pattern
 from outlook_emulator.store.search_tree import EVERYTHING, NOTHING, Node, Term, both, either, negated, tag
 
 MAX_WORDS = 500
@@ -130,13 +131,13 @@ _PROPERTIES: dict[str, _Leaf] = {
 # --- Tokens ---------------------------------------------------------------------------------------------------------
 
 # A NUL would end the expression early in SQLite, and a lone surrogate cannot be written as UTF-8.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNSTORABLE = pattern("[\x00\ud800-\udfff]")
 # ASCII only: ignoring case in Unicode, `subject` would match it with a long s, which is no key of _PROPERTIES.
 _KNOWN = rf"(?P<known>(?ai:{'|'.join(_PROPERTIES)}))[:=]"
 _DATED = r"(?P<dated>(?ai:received|sent))(?:(?::\s*)?(?P<comparison>[<>]=?|=)|:)"
 _VALUES = r'(?P<open>\()|(?P<close>\))|"(?P<phrase>[^"]*)"|(?P<word>[^\s()"]+)'
-_VALUE = re.compile(_VALUES)
-_TERM = re.compile(
+_VALUE = pattern(_VALUES)
+_TERM = pattern(
     # In capitals only, as in KQL: `and` is a word to search for.
     r'(?P<operator>AND|OR|NOT)(?![^\s()"])'
     r"|(?P<minus>-)(?=[^\s)-])"
@@ -144,11 +145,11 @@ _TERM = re.compile(
     r"|(?P<unknown>[^\W\d_]\w*):(?=[^\s)])"
     rf"|{_VALUES}"
 )
-_WRAPPED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
-_RESTRICTION = re.compile(rf'(?<![^\s("-])(?:{_DATED}|{_KNOWN})\s*\S')
-_BLANK = re.compile(r"\s*")
+_WRAPPED = pattern(r'\s*"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
+_RESTRICTION = pattern(rf'(?<![^\s("-])(?:{_DATED}|{_KNOWN})\s*\S')
+_BLANK = pattern(r"\s*")
 # As the index splits a text, so that a phrase counts as the number of its words.
-_WORDS = re.compile(r"[^\W_]+")
+_WORDS = pattern(r"[^\W_]+")
 
 
 def _unwrapped(query: str) -> str:

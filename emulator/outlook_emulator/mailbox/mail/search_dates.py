@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from outlook_emulator.clock import microseconds, moment
+from outlook_emulator.patterns import pattern
 from outlook_emulator.store.search_tree import Span
 
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_ISO_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,7})?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
-_US_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
+_ISO_DATE = pattern(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_ISO_TIME = pattern(r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}:\d{2}(?::\d{2})?)(\.\d{1,7})?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
+_US_DATE = pattern(r"(\d{1,2})/(\d{1,2})/(\d{4})", re.ASCII)
 
 
 def read_span(text: str, comparison: str, now: int) -> Span:

@@ -13,6 +13,7 @@ import orjson
 from outlook_emulator.enums import CallbackKind, CallbackState
 from outlook_emulator.errors import InvalidField
 from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.patterns import pattern
 from outlook_emulator.settings import CallbackHosts
 from outlook_emulator.store import triggers as trigger_store
 from outlook_emulator.store.database import Database
@@ -25,8 +26,8 @@ TRIES = 6
 _FIRST_WAIT = 1_000_000
 _LONGEST_URL = 8192
 _LONGEST_HOST = 253
-_HOST_NAME = re.compile(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
-_DIGITS = re.compile(r"[0-9.]+")
+_HOST_NAME = pattern(r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?")
+_DIGITS = pattern(r"[0-9.]+")
 _RETRIED = frozenset({408, 429})
 _WITH_IPV4 = (bytes(12), bytes(10) + b"\xff\xff", b"\0\x64\xff\x9b" + bytes(8))
 """How IPv6 addresses start that end with one of IPv4: compatible, mapped, and translated ones."""
