@@ -10,9 +10,10 @@ from outlook_emulator.settings import ENVIRONMENT_PREFIX, Setting, Settings, lim
 
 TABLE = list(options())
 NUMBERS = [option for option in TABLE if isinstance(option.default, int)]
-# The one URL among the settings has tests of its own.
+FORMS = ("public_url", "domain")
+"""Texts that have a form, and tests of their own."""
 TEXTS = [
-    option for option in TABLE if isinstance(option.default, str) and not option.choices and option.name != "public_url"
+    option for option in TABLE if isinstance(option.default, str) and not option.choices and option.name not in FORMS
 ]
 CHOICES = [option for option in TABLE if option.choices]
 
@@ -116,6 +117,19 @@ def test_a_url_must_be_absolute(text: str) -> None:
 def test_a_url(text: str) -> None:
     """A public URL has a host, and may have a port and a path; an empty one is the caller's host."""
     assert text == Settings.from_environment({"OUTLOOK_EMULATOR_PUBLIC_URL": text}).public_url
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a@b.c", "x" * 201, "mail.test\n"])
+def test_no_domain(text: str) -> None:
+    """A domain that no mail address can have is rejected, since no mailbox could be created."""
+    with pytest.raises(ValueError, match=r"^--domain \(or .*\) must be a domain of mail addresses such as outlook.com"):
+        Settings.from_environment({"OUTLOOK_EMULATOR_DOMAIN": text})
+
+
+@pytest.mark.parametrize("text", ["mail.test", "localhost", "é.example"])
+def test_a_domain(text: str) -> None:
+    """Domains need no dot."""
+    assert text == Settings.from_environment({"OUTLOOK_EMULATOR_DOMAIN": text}).domain
 
 
 def test_limits_are_settings() -> None:

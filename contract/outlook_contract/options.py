@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from outlook_emulator.options import option
+from outlook_emulator.options import URL, option
 
 ENVIRONMENT_PREFIX = "OUTLOOK_CONTRACT_"
 
@@ -24,7 +24,7 @@ class TargetOptions:
         "",
         "runtime URL of a connection, such as `https://HOST/apim/outlook/ID`, for `--target real`",
         metavar="URL",
-        is_url=True,
+        form=URL,
     )
     key: str = option("", "connection key, sent as `Authorization: Key …`", secret=True, metavar="KEY")
     bearer: str = option("", "bearer token of the connection", secret=True, metavar="TOKEN")
@@ -32,9 +32,7 @@ class TargetOptions:
     address: str = option(
         "", "mail address of the connection's mailbox; checks that send mail need it", metavar="ADDRESS"
     )
-    partner: str = option(
-        "", "runtime URL of a second mailbox's connection, for invitations", metavar="URL", is_url=True
-    )
+    partner: str = option("", "runtime URL of a second mailbox's connection, for invitations", metavar="URL", form=URL)
     partner_key: str = option("", "connection key of the second mailbox", secret=True, metavar="KEY")
     partner_bearer: str = option("", "bearer token of the second mailbox", secret=True, metavar="TOKEN")
     partner_address: str = option("", "mail address of the second mailbox", metavar="ADDRESS")
@@ -43,7 +41,7 @@ class TargetOptions:
         "URL that subscriptions and approval mails may name as theirs; an emulator needs none. Nothing has to listen "
         "there, and without it checks of subscriptions are left out",
         metavar="URL",
-        is_url=True,
+        form=URL,
     )
     callback_port: int = option(
         0,

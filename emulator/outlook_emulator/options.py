@@ -11,9 +11,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-_URL = re.compile(r"(?i)https?://[^\s/?#]+(?:/[^\s?#]*)?")
+
+class Form(NamedTuple):
+    """The form of a text: a pattern that it matches as a whole, and what it is, for error texts."""
+
+    pattern: re.Pattern[str]
+    text: str
+
+
+URL = Form(re.compile(r"(?i)(?:https?://[^\s/?#]+(?:/[^\s?#]*)?)?"), "a URL such as https://mail.test")
+"""An absolute http or https URL, or nothing."""
+DOMAIN = Form(re.compile(r"[^\s@;,:<>()\[\]\"\\]{1,200}"), "a domain of mail addresses such as outlook.com")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +34,8 @@ class Option:
     name of a positional argument. `type` is the plain type: without `None`, and `str` for a choice. `item` is the type
     of a list's items or of a mapping's values, else None. `default` is MISSING for a required option. `least` and
     `most` bound a number, or each number of a list. `shorthand` names the member of an object that a text stands for.
-    `limit` is the name by which the admin API changes a setting while the server runs, else empty. `is_url` says that
-    the text is empty or an absolute http or https URL.
+    `limit` is the name by which the admin API changes a setting while the server runs, else empty. `form` is the form
+    of a text, None for any.
     """
 
     name: str
@@ -41,7 +51,7 @@ class Option:
     flag: str
     shorthand: str | None
     limit: str
-    is_url: bool
+    form: Form | None
 
     @property
     def is_list(self) -> bool:
@@ -62,8 +72,8 @@ class Option:
         """What is wrong with a value of the right type, None for a valid value."""
         if self.choices and value not in self.choices:
             return f"must be one of {', '.join(self.choices)}, not '{str(value)[:50]}'"
-        if self.is_url and value and not _URL.fullmatch(value):
-            return f"must be a URL such as https://mail.test, not '{value[:200]}'"
+        if self.form is not None and not self.form.pattern.fullmatch(value):
+            return f"must be {self.form.text}, not '{value[:200]}'"
         for number in value if self.is_list else [value]:
             if isinstance(number, int | float) and not self._is_in_range(number):
                 return f"must be {self.range}, not {number}"
@@ -85,7 +95,7 @@ def option(
     shorthand: str | None = None,
     limit: str = "",
     secret: bool = False,
-    is_url: bool = False,
+    form: Form | None = None,
 ) -> Any:
     """A dataclass field that declares an option: required where the default is MISSING.
 
@@ -100,7 +110,7 @@ def option(
         "positional": positional,
         "shorthand": shorthand,
         "limit": limit,
-        "is_url": is_url,
+        "form": form,
     }
     return field(default=default, repr=not secret, metadata=declared)
 
@@ -169,7 +179,7 @@ def _option(name: str, hint: Any, default: Any, declared: Mapping[str, Any]) -> 
         flag=metavar if declared["positional"] else f"--{flag}",
         shorthand=declared["shorthand"],
         limit=declared["limit"],
-        is_url=declared["is_url"],
+        form=declared["form"],
     )
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from ipaddress import ip_address
 from typing import Any, Literal, NamedTuple
 
-from outlook_emulator.options import Option, option, options_of
+from outlook_emulator.options import DOMAIN, URL, Option, option, options_of
 
 ENVIRONMENT_PREFIX = "OUTLOOK_EMULATOR_"
 IDENTITY_PATH = "/_emulator/msi/token"
@@ -85,7 +85,7 @@ class _ServerSettings:
         "form of connection ids: `any`, or `sandbox` for `SANDBOX.NAME`, by which a proxy finds the server of a"
         " sandbox; ids without a dot are those of the sandbox `default`",
     )
-    domain: str = option("outlook.com", "domain of the addresses of new mailboxes")
+    domain: str = option("outlook.com", "domain of the addresses of new mailboxes", form=DOMAIN)
     random_seed: int | None = option(
         None,
         "seed of the random generator for ids (default: 4365). With a seed of your own, the keys of links in approval"
@@ -228,7 +228,7 @@ class MailboxSettings:
         limit="options",
     )
     public_url: str = option(
-        "", "base URL of links in mails, such as `https://mail.test`; empty: the caller's host", is_url=True
+        "", "base URL of links in mails, such as `https://mail.test`; empty: the caller's host", form=URL
     )
     callback_hosts: str = option(
         "",

@@ -198,6 +198,8 @@ def test_flag_overrides_the_environment(tmp_path: Path) -> None:
             "(or OUTLOOK_EMULATOR_UNKNOWN_CONNECTIONS) must be one of create, refuse",
         ),
         ([], {"OUTLOOK_EMULATOR_MAX_TOP": ""}, "--max-top (or OUTLOOK_EMULATOR_MAX_TOP) must be a number"),
+        (["--domain", ""], {}, "--domain (or OUTLOOK_EMULATOR_DOMAIN) must be a domain of mail addresses such as"),
+        (["--domain", "a@b.c"], {}, "must be a domain of mail addresses such as outlook.com, not 'a@b.c'"),
         (["--seed", "/"], {}, "The folder / has no mailbox.toml, which describes a mailbox."),
         (["--host", "not an address"], {}, "cannot listen on not an address:"),
         (["--seed", "nothing"], {}, "There is no sample mailbox 'nothing'. Available: archive, empty, office."),
