@@ -8,6 +8,8 @@ reports them is inferred as well.
 from __future__ import annotations
 
 from collections import deque
+from math import inf
+from typing import NamedTuple
 
 from outlook_emulator.errors import CallsExceeded, TooManyAtOnce
 from outlook_emulator.settings import Limits
@@ -75,6 +77,20 @@ class SlidingWindow:
         raise AssertionError("there are fewer calls")
 
 
+class _Marks(NamedTuple):
+    """From which use of a connection on a response carries a warning."""
+
+    calls: float
+    requests: float
+    bytes: float
+
+    @classmethod
+    def of(cls, limits: Limits) -> _Marks:
+        most = (limits.max_calls, limits.max_concurrent, limits.max_bytes_in_flight)
+        # A limit of 0, and a share of 0, are never reached.
+        return cls(*(limit * limits.warn_at / 100 or inf for limit in most))
+
+
 class Use:
     """What one connection uses of its limits. Lives as long as its sandbox, or until the sandbox is reset."""
 
@@ -94,10 +110,10 @@ class Use:
 class Lease:
     """The share of one request in what its connection uses: `size` bytes. `release` it after the response is sent."""
 
-    __slots__ = ("_limits", "_use", "size")
+    __slots__ = ("_limits", "_marks", "_use", "size")
 
-    def __init__(self, use: Use, limits: Limits, size: int) -> None:
-        self._use, self._limits, self.size = use, limits, size
+    def __init__(self, use: Use, limits: Limits, marks: _Marks, size: int) -> None:
+        self._use, self._limits, self._marks, self.size = use, limits, marks, size
         use.requests += 1
         use.bytes += size
 
@@ -113,19 +129,19 @@ class Lease:
 
     def warning(self) -> str | None:
         """The limits that are nearly reached, as text for the caller; None when all are far off."""
-        use, limits = self._use, self._limits
-        percent = limits.warn_at
-        if not percent:
+        use, marks = self._use, self._marks
+        calls = use.calls.total
+        # First, as this runs for every request, and hardly ever finds a limit near.
+        if calls < marks.calls and use.requests < marks.requests and use.bytes < marks.bytes:
             return None
-        near = ""
-        # Spelled out: this runs for every request, and hardly ever finds a limit near.
-        if 0 < limits.max_calls * percent <= use.calls.total * 100:
-            near = f"{use.calls.total} of {limits.max_calls} calls"
-        if 0 < limits.max_concurrent * percent <= use.requests * 100:
-            near += f", {use.requests} of {limits.max_concurrent} concurrent requests"
-        if 0 < limits.max_bytes_in_flight * percent <= use.bytes * 100:
-            near += f", {use.bytes} of {limits.max_bytes_in_flight} bytes in flight"
-        return near.removeprefix(", ") or None
+        limits, near = self._limits, []
+        if calls >= marks.calls:
+            near.append(f"{calls} of {limits.max_calls} calls")
+        if use.requests >= marks.requests:
+            near.append(f"{use.requests} of {limits.max_concurrent} concurrent requests")
+        if use.bytes >= marks.bytes:
+            near.append(f"{use.bytes} of {limits.max_bytes_in_flight} bytes in flight")
+        return ", ".join(near)
 
     def release(self) -> None:
         self._use.requests -= 1
@@ -137,9 +153,18 @@ class Limiter:
     """Counts what the connections of a sandbox use. Lives as long as the sandbox; a reset clears the counts."""
 
     def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+        self._limits, self._marks = limits, _Marks.of(limits)
         self._uses: dict[str, Use] = {}
         self._most_uses = _MANY_CONNECTIONS
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of each connection."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._limits, self._marks = limits, _Marks.of(limits)
 
     def enter(self, connection_id: str, now: int, size: int = 0) -> Lease:
         """Count one request with `size` bytes of body and admit it. Raises CallsExceeded and TooManyAtOnce.
@@ -147,7 +172,7 @@ class Limiter:
         Whether refused requests count is a setting. By default they do not: API Management's documentation speaks of
         the number of allowed requests in the window.
         """
-        limits, use = self.limits, self._uses.get(connection_id)
+        limits, use = self._limits, self._uses.get(connection_id)
         if use is None:
             if len(self._uses) >= self._most_uses:
                 self._forget_idle(now, limits.calls_period * _SECOND)
@@ -168,7 +193,7 @@ class Limiter:
         use.check_bytes(size, limits)
         if not counts_refused:
             use.calls.add(now, period)
-        return Lease(use, limits, size)
+        return Lease(use, limits, self._marks, size)
 
     def _forget_idle(self, now: int, period: int) -> None:
         """Forget the connections without calls in the period: ids may be refused, and different in each request."""

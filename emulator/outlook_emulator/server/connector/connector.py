@@ -174,7 +174,7 @@ class Connector:
         """Refuse what pages of other sites send, which may have rebound their name. Raises ConnectorError."""
         self._hosts.check(exchange.scope, exchange.header("host"))
         # Recipients follow the links of a mail, and send its forms, from pages of their own.
-        if exchange.header("sec-fetch-site") != "cross-site" or exchange.row.answers:
+        if exchange.headers.get(b"sec-fetch-site") != b"cross-site" or exchange.row.answers:
             return
         if exchange.header("origin") not in self._origins:
             raise AccessDenied(

@@ -123,8 +123,8 @@ class Request:
     def content_length(self) -> int:
         """The length of the request body by its header, 0 without one. Raises InvalidRequest if it is not a number."""
         if self._length is None:
-            text = self.header("content-length") or "0"
-            if not (text.isascii() and text.isdigit()):
+            text = self.headers.get(b"content-length") or b"0"
+            if not text.isdigit():
                 raise InvalidRequest("The header Content-Length must be a number.")
             # By its length first: Python refuses to read a number of thousands of digits.
             self._length = int(text) if len(text) <= _LONGEST_NUMBER else _ENDLESS

@@ -69,12 +69,14 @@ class Recorder:
         _note_effect(entry, exchange)
         journal, body = exchange.sandbox.traffic.journal, exchange.body_so_far
         kept = journal.body_bytes
-        entry.request_size, entry.request_body = len(body), body[:kept]
-        # Of the whole body: the part that is kept may end before two requests differ.
-        entry.request_digest = exchange.body_digest
+        if body:
+            entry.request_size, entry.request_body = len(body), body[:kept]
+            # Of the whole body: the part that is kept may end before two requests differ.
+            entry.request_digest = exchange.body_digest
         entry.status = response.status
         entry.raw_response_headers = response.headers
-        entry.response_size, entry.response_body = len(response.body), response.body[:kept]
+        if response.body:
+            entry.response_size, entry.response_body = len(response.body), response.body[:kept]
         head = exchange.scope.get("extensions", _NONE).get(HEAD_SIZE, 0)
         journal.weigh(entry, head + len(entry.request_body) + len(entry.response_body))
 
