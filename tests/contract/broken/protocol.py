@@ -132,8 +132,8 @@ SWAPS = (
     Swap(
         "a limit for all connections together",
         "traffic.limits",
-        "limits, use = self.limits, self._uses.get(connection_id)",
-        'connection_id = ""\n        limits, use = self.limits, self._uses.get(connection_id)',
+        "limits, use = self._limits, self._uses.get(connection_id)",
+        'connection_id = ""\n        limits, use = self._limits, self._uses.get(connection_id)',
     ),
     Swap(
         "refused calls that count",
