@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import select
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -86,8 +86,6 @@ class KeptConnections:
 
 def _is_readable(connection: HTTPConnection) -> bool:
     """Whether something has come on an idle connection, which is its end."""
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(connection.sock, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([connection.sock], [], [], 0)[0])
+    with DefaultSelector() as selector:
+        selector.register(connection.sock, EVENT_READ)
+        return bool(selector.select(0))
