@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from selectors import EVENT_READ, DefaultSelector
@@ -73,13 +74,17 @@ class KeptConnections:
         return {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
 
     def _connection(self, seconds: float) -> HTTPConnection:
-        while self._idle:
-            connection, end = self._idle.pop()
-            if monotonic() < end and connection.timeout == seconds and not _is_readable(connection):
-                return connection
-            connection.close()
-        host, port = self._parts.hostname or "", self._parts.port
-        if self._parts.scheme == "https":
+        # Another thread may take the last one meanwhile.
+        with suppress(IndexError):
+            while True:
+                connection, end = self._idle.pop()
+                if monotonic() < end and connection.timeout == seconds and not _is_readable(connection):
+                    return connection
+                connection.close()
+        is_secure = self._parts.scheme == "https"
+        # Without a port, the library takes the end of an IPv6 address for one.
+        host, port = self._parts.hostname or "", self._parts.port or (443 if is_secure else 80)
+        if is_secure:
             return HTTPSConnection(host, port, timeout=seconds, context=self._context())
         return HTTPConnection(host, port, timeout=seconds)
 
