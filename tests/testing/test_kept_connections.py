@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -103,6 +104,16 @@ def test_a_connection_that_another_thread_takes(counting: Counting) -> None:
         connections._idle = Contended()
         assert OK == connections.send("GET", "/", {}, None, 10)
         connections._idle = [connections._idle[0]]
+
+
+def test_a_forked_process_has_connections_of_its_own(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a connection that two processes share, one would get the response to the other."""
+    with kept(f"http://{counting.url}") as get:
+        get("/")
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+        assert OK == get("/")
+
+    assert 2 == counting.connections
 
 
 @pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])

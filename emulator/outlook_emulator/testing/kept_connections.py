@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,7 +37,8 @@ class KeptConnections:
     def __init__(self, url: str, context: Callable[[], ssl.SSLContext]) -> None:
         self._url = url
         self._context = context
-        self._idle: list[tuple[HTTPConnection, float]] = []
+        # With the end of its time, and the process that made it: a forked one must not read responses to its parent.
+        self._idle: list[tuple[HTTPConnection, float, int]] = []
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, seconds: float) -> Exchange:
         """Send a request and return the response. Raises ConnectionError without one."""
@@ -53,7 +55,7 @@ class KeptConnections:
         except (OSError, HTTPException, ValueError) as error:
             raise ConnectionError(f"No emulator responds at {self._url}: {error or type(error).__name__}") from error
         if not response.will_close:
-            self._idle.append((connection, monotonic() + KEEPALIVE))
+            self._idle.append((connection, monotonic() + KEEPALIVE, os.getpid()))
         return exchange
 
     def close(self) -> None:
@@ -77,8 +79,9 @@ class KeptConnections:
         # Another thread may take the last one meanwhile.
         with suppress(IndexError):
             while True:
-                connection, end = self._idle.pop()
-                if monotonic() < end and connection.timeout == seconds and not _is_readable(connection):
+                connection, end, process = self._idle.pop()
+                is_usable = monotonic() < end and connection.timeout == seconds and process == os.getpid()
+                if is_usable and not _is_readable(connection):
                     return connection
                 connection.close()
         is_secure = self._parts.scheme == "https"
