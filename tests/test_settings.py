@@ -119,7 +119,7 @@ def test_a_url(text: str) -> None:
     assert text == Settings.from_environment({"OUTLOOK_EMULATOR_PUBLIC_URL": text}).public_url
 
 
-@pytest.mark.parametrize("text", ["", "a b", "a@b.c", "x" * 201, "mail.test\n"])
+@pytest.mark.parametrize("text", ["", "a b", "a@b.c", "a..b", ".b", "a\x00b", "x" * 201, "mail.test\n"])
 def test_no_domain(text: str) -> None:
     """A domain that no mail address can have is rejected, since no mailbox could be created."""
     with pytest.raises(ValueError, match=r"^--domain \(or .*\) must be a domain of mail addresses such as outlook.com"):

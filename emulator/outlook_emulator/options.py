@@ -23,7 +23,8 @@ class Form(NamedTuple):
 
 URL = Form(re.compile(r"(?i)(?:https?://[^\s/?#]+(?:/[^\s?#]*)?)?"), "a URL such as https://mail.test")
 """An absolute http or https URL, or nothing."""
-DOMAIN = Form(re.compile(r"[^\s@;,:<>()\[\]\"\\]{1,200}"), "a domain of mail addresses such as outlook.com")
+_LABEL = r"[^\s@;,:<>()\[\]\"\\.\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff]+"
+DOMAIN = Form(re.compile(rf"(?=.{{1,200}}\Z){_LABEL}(?:\.{_LABEL})*"), "a domain of mail addresses such as outlook.com")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,7 @@ class Watch:
             self._open.add(connection)
             return True
         self.tell(f"All {self.bounds.connections} connections are in use; a client was refused.")
-        if len(self._leaving) >= min(ACCEPTED_AT_ONCE, self.bounds.connections // 4):
+        if len(self._leaving) >= min(ACCEPTED_AT_ONCE, max(self.bounds.connections // 4, 1)):
             connection.transport.abort()
         return False
 

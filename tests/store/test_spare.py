@@ -73,6 +73,30 @@ def test_a_late_statement_does_not_reach_the_next_owner(spares: SpareDatabases) 
             use()
 
 
+def test_a_database_that_a_thread_closes(spares: SpareDatabases) -> None:
+    """A sandbox may be deleted in a thread that has its database to itself; a late statement fails there as well."""
+    late = used(spares)
+    with late.lent():
+        late.close()
+    Database(spares=spares)
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        late.one("SELECT 1", {})
+
+
+def test_a_statement_that_has_not_ended(spares: SpareDatabases) -> None:
+    """A request that still reads rows when its sandbox is deleted never reads those of another sandbox."""
+    late = used(spares)
+    for key in "abc":
+        sandbox_state.put(late, key, "x")
+    rows = late.execute("SELECT key FROM sandbox_state")
+    next(rows)
+    late.close()
+    new = Database(spares=spares)
+    sandbox_state.put(new, "z", "secret")
+    with pytest.raises(sqlite3.Error):
+        list(rows)
+
+
 def test_few_are_kept_and_unused_ones_are_closed(spares: SpareDatabases) -> None:
     """Spare databases take memory, so few are kept, and none when no sandboxes are created any more."""
     for db in [used(spares) for _ in range(20)]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import pytest
 
@@ -88,6 +91,36 @@ def test_url_with_a_path_and_a_user(counting: Counting) -> None:
     first, *headers = counting.requests[0].splitlines()
     assert "GET /below/api HTTP/1.1" == first
     assert {"x-a: b", "Authorization: Basic YWRhOnBAc3M="} <= set(headers)
+
+
+def test_a_connection_that_another_thread_takes(counting: Counting) -> None:
+    """A request makes a connection of its own if the idle one is gone when it takes it."""
+
+    class Contended(list[Any]):
+        def __len__(self) -> int:
+            return 1
+
+    with closing(KeptConnections(f"http://{counting.url}", pytest.fail)) as connections:
+        connections._idle = Contended()
+        assert OK == connections.send("GET", "/", {}, None, 10)
+        connections._idle = [connections._idle[0]]
+
+
+def test_a_forked_process_has_connections_of_its_own(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a connection that two processes share, one would get the response to the other."""
+    with kept(f"http://{counting.url}") as get:
+        get("/")
+        monkeypatch.setattr(os, "getpid", lambda: 1)
+        assert OK == get("/")
+
+    assert 2 == counting.connections
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("http", 80), ("https", 443)])
+def test_an_ipv6_address_without_a_port(scheme: str, port: int) -> None:
+    connection = KeptConnections(f"{scheme}://[::1]", ssl.create_default_context)._connection(10)
+
+    assert ("::1", port) == (connection.host, connection.port)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.0.0.1:none", "http://["])

@@ -12,10 +12,11 @@ from outlook_emulator.patterns import pattern
 
 # The characters between dots: no quotes, separators, line ends or invisible characters.
 _ATOM = r"[^\s@;,<>()\[\]\"\\.\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff]+"
-_BARE = pattern(rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*")
+_BARE_FORM = rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*"
+_BARE = pattern(_BARE_FORM)
 MAX_ADDRESS = 320
 """The length of the longest address that RFC 5321 allows, in characters."""
-_SHORT = rf"(?![^\s;<>]{{{MAX_ADDRESS + 1}}}){_BARE.pattern}"
+_SHORT = rf"(?![^\s;<>]{{{MAX_ADDRESS + 1}}}){_BARE_FORM}"
 _PART = rf"\s*(?:[^;]*<\s*{_SHORT}\s*>|{_SHORT})\s*"
 LIST_PATTERN = rf"^(?:{_PART}|\s*)(?:;(?:{_PART}|\s*))*$"
 """Matches the texts that `parse` reads."""

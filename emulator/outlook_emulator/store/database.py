@@ -191,7 +191,10 @@ class Database:
             try:
                 yield
             finally:
-                self._borrowed, self.execute = None, execute
+                self._borrowed = None
+                # A database that was closed in the block may have given its connection away.
+                if not self.closed:
+                    self.execute = execute
 
     def _wait(self) -> None:
         if (lock := self._borrowed) is not None:

@@ -80,7 +80,8 @@ def _repair_zones(connection: sqlite3.Connection, column: str) -> int:
     changed = 0
     for (name,) in connection.execute(f"SELECT DISTINCT {column} FROM event").fetchall():
         try:
-            known = canonical(name, column)
+            # A text column may hold bytes, too.
+            known = canonical(str(name), column)
         except InvalidProperty:
             known = "UTC"
         if known != name:

@@ -47,7 +47,7 @@ class SpareDatabases:
         if not self._spare:
             connection = opening.open_memory()
             # To read its schema takes longer than the rest.
-            _marks_of(connection)
+            _is_like(connection, _new())
             self._spare.append(connection)
 
     def close_unused(self) -> None:
@@ -69,8 +69,10 @@ def _close_all(connections: list[sqlite3.Connection]) -> None:
 def _empty(connection: sqlite3.Connection) -> bool:
     """Delete all rows; returns whether the database is now as a new one, to the last byte."""
     new = _new()
+    # A statement that has not ended would read the rows of the next sandbox. Beside one, all others fail now.
+    connection.interrupt()
     try:
-        if connection.in_transaction or _marks_of(connection) != new.marks:
+        if connection.in_transaction or not _is_like(connection, new):
             return False
         # Nobody needs the way back, which takes as long as the deletion itself.
         connection.execute("PRAGMA journal_mode = OFF")
@@ -84,22 +86,17 @@ def _empty(connection: sqlite3.Connection) -> bool:
         return False
 
 
-def _marks_of(connection: sqlite3.Connection) -> tuple[Any, ...]:
-    """What changes with the schema, with the number of pages, and with every use of the search index.
+_MARKS = ("PRAGMA schema_version", "PRAGMA page_count", "SELECT id, block FROM message_search_data")
+"""What changes with the schema, with the number of pages, and with every use of the search index.
 
-    Rows alone do not change it. Without them, two databases with the same marks have the same bytes.
-    """
-    return (
-        connection.execute("PRAGMA schema_version").fetchone(),
-        connection.execute("PRAGMA page_count").fetchone(),
-        connection.execute("SELECT id, block FROM message_search_data").fetchall(),
-    )
+Rows alone do not change it. Without them, two databases with the same marks have the same bytes.
+"""
 
 
 class _New(NamedTuple):
     """What a new database is like, and the statements that delete all rows there may be."""
 
-    marks: tuple[Any, ...]
+    marks: list[list[Any]]
     deletions: tuple[str, ...]
 
 
@@ -109,4 +106,9 @@ def _new() -> _New:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         # The search index cannot be made like new. A database that has used it is not kept.
         deletions = tuple(f"DELETE FROM {name}" for name in names if not name.startswith("message_search"))
-        return _New(_marks_of(connection), deletions)
+        return _New([connection.execute(mark).fetchall() for mark in _MARKS], deletions)
+
+
+def _is_like(connection: sqlite3.Connection, new: _New) -> bool:
+    # One after the other: a database with more pages may have a search index that takes long to read.
+    return all(connection.execute(mark).fetchall() == value for mark, value in zip(_MARKS, new.marks, strict=True))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from selectors import EVENT_READ, DefaultSelector
@@ -35,7 +37,8 @@ class KeptConnections:
     def __init__(self, url: str, context: Callable[[], ssl.SSLContext]) -> None:
         self._url = url
         self._context = context
-        self._idle: list[tuple[HTTPConnection, float]] = []
+        # With the end of its time, and the process that made it: a forked one must not read responses to its parent.
+        self._idle: list[tuple[HTTPConnection, float, int]] = []
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, seconds: float) -> Exchange:
         """Send a request and return the response. Raises ConnectionError without one."""
@@ -52,7 +55,7 @@ class KeptConnections:
         except (OSError, HTTPException, ValueError) as error:
             raise ConnectionError(f"No emulator responds at {self._url}: {error or type(error).__name__}") from error
         if not response.will_close:
-            self._idle.append((connection, monotonic() + KEEPALIVE))
+            self._idle.append((connection, monotonic() + KEEPALIVE, os.getpid()))
         return exchange
 
     def close(self) -> None:
@@ -73,13 +76,18 @@ class KeptConnections:
         return {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
 
     def _connection(self, seconds: float) -> HTTPConnection:
-        while self._idle:
-            connection, end = self._idle.pop()
-            if monotonic() < end and connection.timeout == seconds and not _is_readable(connection):
-                return connection
-            connection.close()
-        host, port = self._parts.hostname or "", self._parts.port
-        if self._parts.scheme == "https":
+        # Another thread may take the last one meanwhile.
+        with suppress(IndexError):
+            while True:
+                connection, end, process = self._idle.pop()
+                is_usable = monotonic() < end and connection.timeout == seconds and process == os.getpid()
+                if is_usable and not _is_readable(connection):
+                    return connection
+                connection.close()
+        is_secure = self._parts.scheme == "https"
+        # Without a port, the library takes the end of an IPv6 address for one.
+        host, port = self._parts.hostname or "", self._parts.port or (443 if is_secure else 80)
+        if is_secure:
             return HTTPSConnection(host, port, timeout=seconds, context=self._context())
         return HTTPConnection(host, port, timeout=seconds)
 

@@ -15,12 +15,14 @@ import pytest
 
 from outlook_emulator.app import create_app
 from outlook_emulator.errors import InvalidField
+from outlook_emulator.ids import IdKind
 from outlook_emulator.mailbox import changes
-from outlook_emulator.mailbox.mail import delivery
+from outlook_emulator.mailbox.mail import delivery, reading
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.triggers import mail_triggers
-from outlook_emulator.slices import whole
+from outlook_emulator.slices import Sliced, whole
+from outlook_emulator.store import mail as mail_store
 from tests.conftest import Connection
 from tests.paths import EML
 
@@ -566,6 +568,20 @@ class TestPauses:
         assert ["One", "Two", "Three"] == [item.message.subject for item in first.items]
         assert ["Four"] == [item.message.subject for item in poll(mailbox, first.cursor).items]
 
+    def test_a_mail_that_is_flagged_meanwhile(self, mailbox: Mailbox) -> None:
+        """One flag fires once, in the next poll."""
+        cursor = whole_poll(mail_triggers.on_flagged_email(mailbox, cursor=None)).cursor
+        deliver(mailbox, "One", "Two", "Three")
+        work = mail_triggers.on_flagged_email(mailbox, cursor=cursor)
+        assert isinstance(work, GeneratorType)
+        next(work)
+        newest = mail_store.newest_message(mailbox.db)
+        reading.flag(mailbox, message_id=mailbox.id_of(IdKind.MESSAGE, newest))
+        first: mail_triggers.Poll = whole(work)
+        second = whole_poll(mail_triggers.on_flagged_email(mailbox, cursor=first.cursor))
+
+        assert [[], ["Three"]] == [[item.message.subject for item in poll.items] for poll in (first, second)]
+
     def test_changes_that_are_forgotten_meanwhile(self, mailbox: Mailbox) -> None:
         """The poll fails as one with an old state does, and does not leave mails out."""
         cursor = poll(mailbox, None).cursor
@@ -581,7 +597,10 @@ class TestPauses:
 
 
 def poll(mailbox: Mailbox, cursor: str | None) -> mail_triggers.Poll:
-    result = mail_triggers.on_new_email(mailbox, cursor=cursor)
+    return whole_poll(mail_triggers.on_new_email(mailbox, cursor=cursor))
+
+
+def whole_poll(result: mail_triggers.Poll | Sliced[mail_triggers.Poll]) -> mail_triggers.Poll:
     return result if isinstance(result, mail_triggers.Poll) else whole(result)
 
 

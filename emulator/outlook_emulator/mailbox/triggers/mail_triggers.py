@@ -233,13 +233,16 @@ def _fire(
     end = changes.position(mailbox.db, mailbox.now)
     entries = _entries(mailbox, filters, since, pages, end, actions)
     # A mail arrives once, but changes often: then its newest entry counts, so that it is returned once.
-    if not actions <= _ARRIVALS:
+    may_repeat = not actions <= _ARRIVALS
+    if may_repeat:
         entries = _newest(entries)
     matches: list[tuple[Change, Message]] = []
     for entry in entries:
         yield None
         message = None if entry is None else mail_store.message(mailbox.db, mailbox.owner.id, entry.item_id)
         if entry and message and wanted(entry, message, since) and _passes(mailbox, filters, message):
+            if may_repeat and _has_changed(mailbox, entry, end):
+                continue
             matches.append((entry, message))
             # One more than fits, to know whether there are more.
             if len(matches) > BATCH:
@@ -284,6 +287,12 @@ def _newest(entries: Iterable[Change | None]) -> Iterator[Change | None]:
             last.pop(entry.item_id, None)
             last[entry.item_id] = entry
     yield from last.values()
+
+
+def _has_changed(mailbox: Mailbox, entry: Change, end: int) -> bool:
+    """Whether the mail of an entry has changed since a poll began, so that the next poll finds it."""
+    later = changes.of(mailbox.db, mailbox.owner.id, ItemKind.MESSAGE, end)
+    return any(change.item_id == entry.item_id for change in later)
 
 
 def _arrived(entry: Change, message: Message, since: Position) -> bool:
