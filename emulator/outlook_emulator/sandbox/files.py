@@ -191,8 +191,7 @@ class SandboxFiles:
             self._set_aside(other, _copy_text(other, name, id))
 
     def _holder(self, id: str) -> str | None:
-        opened = self._opened.by_connection.get(id)
-        return self._closed.holder(id) if opened is None else opened[0].name
+        return self._opened.holder(id) or self._closed.holder(id)
 
     def _set_aside(self, name: str, problem: str, *, is_passing: bool = False) -> None:
         """Go on without a sandbox."""

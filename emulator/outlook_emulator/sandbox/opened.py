@@ -21,6 +21,11 @@ class OpenedSandboxes:
         """The connection ids of a sandbox, in order; none if it is not in use."""
         return self._ids.get(name, [])
 
+    def holder(self, connection_id: str) -> str | None:
+        """The name of the sandbox that has a connection, None if it is none of these."""
+        held = self.by_connection.get(connection_id)
+        return None if held is None else held[0].name
+
     def add(self, sandbox: Sandbox) -> None:
         """Add a sandbox with its connections."""
         self.by_name[sandbox.name] = sandbox

@@ -330,9 +330,7 @@ class Sandboxes:
 
     def _holder(self, id: str) -> str | None:
         """The name of the sandbox that has a connection."""
-        if id in self._by_connection:
-            return self._by_connection[id][0].name
-        return self._closed.holder(id)
+        return self._opened.holder(id) or self._closed.holder(id)
 
     def _open_for(self, connection_id: str) -> tuple[Sandbox, Owner] | None:
         """Open the sandbox of a connection if it was not needed so far; None if that has no such connection."""

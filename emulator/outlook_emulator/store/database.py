@@ -323,7 +323,11 @@ class Database:
                 return False
             if size > _LARGEST_PACKED:
                 # It was large once; a reset leaves the pages, with what was in them.
-                self.execute("VACUUM", {})
+                try:
+                    self.execute("VACUUM", {})
+                except sqlite3.OperationalError:
+                    # A statement has not ended.
+                    return False
             self._packed = compress(self._connection.serialize(), _FAST)
         self._earlier_writes += self._connection.total_changes
         # Detached: a database that often rests would gather them.

@@ -181,6 +181,10 @@ def _push(
     while more:
         try:
             poll = yield from _poll(mailbox, operation, trigger, cursor)
+            if poll.items and (differences := rule_changes(trigger)):
+                # Polled again, since only a batch counts as a use of a fault rule, not each look for one.
+                mailbox.rules = replace(rules, **differences)
+                poll = yield from _poll(mailbox, operation, trigger, cursor)
         except ConnectorError as error:
             if cursor is None or error.field != "cursor":
                 # Its folder or calendar was deleted; one with the same name may come back.
@@ -189,10 +193,7 @@ def _push(
             _log.warning("The push trigger '%s' starts again: %s", reference_of(trigger), error)
             cursor = None
             continue
-        if poll.items and (differences := rule_changes(trigger)):
-            # Polled again, since only a batch counts as a use of a fault rule, not each look for one.
-            mailbox.rules = replace(rules, **differences)
-            poll = yield from _poll(mailbox, operation, trigger, cursor)
+        finally:
             mailbox.rules = rules
         if poll.items or poll.cursor != trigger.cursor:
             if trigger_store.push_trigger(mailbox.db, trigger.connection_id, trigger.name) != trigger:
