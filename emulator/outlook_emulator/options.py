@@ -23,7 +23,9 @@ class Form(NamedTuple):
 
 URL = Form(re.compile(r"(?i)(?:https?://[^\s/?#]+(?:/[^\s?#]*)?)?"), "a URL such as https://mail.test")
 """An absolute http or https URL, or nothing."""
-_LABEL = r"[^\s@;,:<>()\[\]\"\\.\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff]+"
+NOT_IN_ADDRESSES = r"\s@;,<>()\[\]\"\\.\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff"
+"""The characters that no part of a mail address has: quotes, separators, line ends and invisible ones."""
+_LABEL = rf"[^:{NOT_IN_ADDRESSES}]+"
 DOMAIN = Form(re.compile(rf"(?=.{{1,200}}\Z){_LABEL}(?:\.{_LABEL})*"), "a domain of mail addresses such as outlook.com")
 
 

@@ -8,10 +8,10 @@ from functools import lru_cache
 from outlook_emulator.content_limits import RECIPIENTS
 from outlook_emulator.errors import InvalidField, InvalidRecipients, TooMuchContent
 from outlook_emulator.mailbox.message import Address
+from outlook_emulator.options import NOT_IN_ADDRESSES
 from outlook_emulator.patterns import pattern
 
-# The characters between dots: no quotes, separators, line ends or invisible characters.
-_ATOM = r"[^\s@;,<>()\[\]\"\\.\x00-\x1f\x7f-\x9f\u200b-\u200f\u2060-\u2064\ufeff]+"
+_ATOM = rf"[^{NOT_IN_ADDRESSES}]+"
 _BARE_FORM = rf"{_ATOM}(?:\.{_ATOM})*@{_ATOM}(?:\.{_ATOM})*"
 _BARE = pattern(_BARE_FORM)
 MAX_ADDRESS = 320

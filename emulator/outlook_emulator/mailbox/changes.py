@@ -15,6 +15,7 @@ from outlook_emulator.store.new_rows import NewChange, NewMessage
 from outlook_emulator.store.records import Change
 
 PAGE = 500
+"""How many entries are read at once."""
 _START = "feed_start"
 """The key of the instant of the newest entry that was deleted."""
 
@@ -34,9 +35,9 @@ def append(
     A move adds two entries: deleted with the old id, moved with the new one. `before` is the earlier state of an event,
     as JSON.
     """
-    _append(
-        db, [NewChange(mailbox_id, kind._value_, action._value_, item_id, folder_id, _next_instant(db, at), before)]
-    )
+    # `_value_`, as `value` takes several times as long, and the driver binds members of an enum slowly.
+    entry = NewChange(mailbox_id, kind._value_, action._value_, item_id, folder_id, _next_instant(db, at), before)
+    _append(db, [entry])
     db.appended_bytes += len(before)
 
 
@@ -120,3 +121,13 @@ def pages_of(db: Database, mailbox_id: int, kind: ItemKind, position: int) -> It
     while len(page) == PAGE:
         page = change_feed.of_mailbox(db, mailbox_id, kind, page[-1].at, PAGE)
         yield page
+
+
+def newest_of_each(entries: Iterable[Change]) -> Iterable[Change]:
+    """The newest entry of each item, oldest first: so a trigger returns each item once."""
+    last: dict[int, Change] = {}
+    for entry in entries:
+        # Taken out first, so that it comes last.
+        last.pop(entry.item_id, None)
+        last[entry.item_id] = entry
+    return last.values()

@@ -89,7 +89,7 @@ def _empty(connection: sqlite3.Connection) -> bool:
 _MARKS = ("PRAGMA schema_version", "PRAGMA page_count", "SELECT id, block FROM message_search_data")
 """What changes with the schema, with the number of pages, and with every use of the search index.
 
-Rows alone do not change it. Without them, two databases with the same marks have the same bytes.
+Rows alone do not change them. Without rows, two databases with the same marks have the same bytes.
 """
 
 

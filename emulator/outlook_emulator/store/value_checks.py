@@ -237,8 +237,8 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_text_or_none(value: Any) -> bool:
-    return value is None or isinstance(value, str)
+def _or_none(fits: Fits) -> Fits:
+    return lambda value: value is None or fits(value)
 
 
 def _is_instant(value: Any) -> bool:
@@ -281,11 +281,11 @@ _object, _object_of_texts = Shape(dict, empty={}), Shape(dict, _is_text, empty={
 PLACE = Shape(dict, _is_part_of_place)
 """The address and the coordinates of an event: objects of texts and numbers."""
 _ENVELOPE: dict[str, Fits] = {
-    "sender": lambda value: value is None or _is_address(value),
+    "sender": _or_none(_is_address),
     "to": _addresses.fits,
     "cc": _addresses.fits,
     "reply_to": _addresses.fits,
-    "in_reply_to": _is_text_or_none,
+    "in_reply_to": _or_none(_is_text),
     "references": _texts.fits,
     "headers": _list_of(_is_pair).fits,
 }
@@ -306,10 +306,6 @@ def _is_date(value: Any) -> bool:
 
 def _number_in(least: int, most: int) -> Fits:
     return lambda value: _is_number(value, (least, most))
-
-
-def _or_none(fits: Fits) -> Fits:
-    return lambda value: value is None or fits(value)
 
 
 _RULE: dict[str, Fits] = {

@@ -153,7 +153,7 @@ class Limiter:
     """Counts what the connections of a sandbox use. Lives as long as the sandbox; a reset clears the counts."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits, self._marks = limits, _Marks.of(limits)
+        self.limits = limits
         self._uses: dict[str, Use] = {}
         self._most_uses = _MANY_CONNECTIONS
 

@@ -54,8 +54,8 @@ SWAPS = (
     Swap(
         "new events that include changed ones",
         "mailbox.triggers.event_triggers",
-        "newest(entries, _CREATED if fires is _is_new else _WRITTEN)",
-        "newest(entries, _WRITTEN)",
+        "_CREATED if fires is _is_new else _WRITTEN",
+        "_WRITTEN",
     ),
     Swap(
         "a deleted event that was updated",

@@ -5,7 +5,7 @@ All state is in the cursor, which is an instant: a position in the change feed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain
 from typing import NamedTuple, Unpack
@@ -212,7 +212,8 @@ def _matches(
     # The first entry of each item knows the event before all of the changes.
     first = {entry.item_id: entry for entry in _first_entries(entries)}
     # An item is created once, so polls in batches find it wherever they split, even if it was changed since.
-    for entry in newest(entries, _CREATED if fires is _is_new else _WRITTEN):
+    actions = _CREATED if fires is _is_new else _WRITTEN
+    for entry in changes.newest_of_each(entry for entry in entries if entry.action in actions):
         event = _current(mailbox, entry)
         if event is None or not fires(mailbox, entry, _before(first[entry.item_id]), event):
             yield None
@@ -221,17 +222,6 @@ def _matches(
             yield entry, event
         else:
             yield None
-
-
-def newest(entries: Iterable[Change], actions: Set[str]) -> Iterable[Change]:
-    """The newest entry of each item, among those with the actions, oldest first: so each item is returned once."""
-    last: dict[int, Change] = {}
-    for entry in entries:
-        if entry.action in actions:
-            # Taken out first, so that it comes last.
-            last.pop(entry.item_id, None)
-            last[entry.item_id] = entry
-    return last.values()
 
 
 def _apply(mailbox: Mailbox, query: odata.Query, events: Iterable[Event]) -> list[Event]:

@@ -278,15 +278,13 @@ def _entries(
 
 def _newest(entries: Iterable[Change | None]) -> Iterator[Change | None]:
     """The newest entry of each item, oldest first, after a None for each page."""
-    last: dict[int, Change] = {}
+    gathered: list[Change] = []
     for entry in entries:
         if entry is None:
             yield None
         else:
-            # Taken out first, so that it comes last.
-            last.pop(entry.item_id, None)
-            last[entry.item_id] = entry
-    yield from last.values()
+            gathered.append(entry)
+    yield from changes.newest_of_each(gathered)
 
 
 def _has_changed(mailbox: Mailbox, entry: Change, end: int) -> bool:

@@ -119,7 +119,9 @@ class CallbackDelivery:
         if self._sandbox.turn.is_taken:
             self._sandbox.turn.then(self._look)
             return
-        self._try(*(() if self.is_searching else (self._run_search,)), self._start_due_calls)
+        if not self.is_searching:
+            self._try(self._run_search)
+        self._try(self._start_due_calls)
 
     def _run_search(self) -> None:
         """Search for news, in turns with other requests if there are many."""
