@@ -101,16 +101,17 @@ def test_ready_file_that_cannot_be_written(tmp_path: Path) -> None:
 def test_stops_while_it_starts() -> None:
     """SIGTERM before the server is ready ends it at once, with exit code 0 and without output.
 
-    The import hook raises the signal at the first import of the server, when no part of it can have set a handler.
+    The import hook raises the signal at the first import of the server, when no part of it can have set a handler, and
+    in a callback of a weak reference, where Python ignores exceptions.
     """
     program = """
-import os, runpy, signal, sys
+import runpy, signal, sys, weakref
 
 
 class Hook:
     def find_spec(self, name, *rest):
         if name == "outlook_emulator.serving":
-            os.kill(os.getpid(), signal.SIGTERM)
+            reference = weakref.ref(Hook(), lambda _: signal.raise_signal(signal.SIGTERM))
 
 
 sys.meta_path.insert(0, Hook())
