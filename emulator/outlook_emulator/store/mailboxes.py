@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import orjson
+
 from outlook_emulator.store import sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Owner
@@ -39,6 +43,16 @@ def owner_by_address(db: Database, address: str) -> Owner | None:
         owner = Owner._make(row)
         db.kept_owners.keep(address, owner)
     return owner
+
+
+def owners_by_address(db: Database, addresses: Sequence[str]) -> dict[str, Owner]:
+    """The owners with these addresses, which must be in lower case, by address."""
+    if len(addresses) == 1:
+        # By far the most frequent case, and mostly answered without a statement.
+        owner = owner_by_address(db, addresses[0])
+        return {} if owner is None else {addresses[0]: owner}
+    rows = db.all(sql.MAILBOXES_BY_ADDRESS, {"addresses": orjson.dumps(addresses).decode()})
+    return {owner.address: owner for owner in map(Owner._make, rows)}
 
 
 def insert_connection(db: Database, connection_id: str, mailbox_id: int) -> None:

@@ -261,6 +261,7 @@ NEWEST = {
     "callback": "SELECT coalesce(max(callback.id), 0) AS coalesce_1 FROM callback",
 }
 INSERT_WELL_KNOWN_FOLDERS = "INSERT INTO folder (mailbox_id, name, well_known) SELECT :mailbox_id, value, key FROM json_each(:folders) RETURNING well_known, id"
+MAILBOXES_BY_ADDRESS = "SELECT id, address, display_name, inbox_id, sent_id, deleted_id FROM mailbox WHERE address IN (SELECT value FROM json_each(:addresses))"
 RESERVE_ATTACHMENT = "UPDATE attachment SET content = zeroblob(:size) WHERE id = :id"
 RESERVE_RAW = "UPDATE content SET raw = zeroblob(:size) WHERE id = :id"
 ANYONE_CALLED = "SELECT 1 FROM subscription UNION ALL SELECT 1 FROM push UNION ALL SELECT 1 FROM callback WHERE state = 'pending' LIMIT 1"

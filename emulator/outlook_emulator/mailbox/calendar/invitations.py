@@ -6,7 +6,7 @@ without their series. Call all functions inside a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -179,8 +179,8 @@ def _attachment(mailbox: Mailbox, series: Series, method: str, organizer: Addres
 def _guests(mailbox: Mailbox, attendees: Iterable[Attendee]) -> list[Mailbox]:
     """The mailboxes of attendees in this sandbox, each once, without this mailbox."""
     # Events reach attendees by mail, so those whose mail comes back have no copy.
-    people = (attendee.address for attendee in attendees if not nondelivery.is_named(mailbox, attendee.address))
-    owners = (delivery.find_owner(mailbox, address) for address in people)
+    people = [attendee.address for attendee in attendees if not nondelivery.is_named(mailbox, attendee.address)]
+    owners = delivery.find_owners(mailbox, people)
     unique = {owner.id: owner for owner in owners if owner is not None and owner.id != mailbox.owner.id}
     return [mailbox.beside(owner) for owner in unique.values()]
 
@@ -299,10 +299,16 @@ def _without_responses(mailbox: Mailbox, event: Event) -> Event:
 
 def _not_in(mailbox: Mailbox, attendees: Iterable[Attendee], others: Iterable[Attendee]) -> tuple[Attendee, ...]:
     """The attendees that are not among others; the addresses of one mailbox count as one person."""
-    people = {_person(mailbox, attendee) for attendee in others}
-    return tuple(attendee for attendee in attendees if _person(mailbox, attendee) not in people)
+    candidates, people = [*attendees], _people(mailbox, [*others])
+    return tuple(
+        attendee
+        for attendee, person in zip(candidates, _people(mailbox, candidates), strict=True)
+        if person not in people
+    )
 
 
-def _person(mailbox: Mailbox, attendee: Attendee) -> int | str:
-    owner = delivery.find_owner(mailbox, attendee.address)
-    return attendee.address.lower() if owner is None else owner.id
+def _people(mailbox: Mailbox, attendees: Sequence[Attendee]) -> list[int | str]:
+    """Who each attendee is: a mailbox, or an address outside the sandbox."""
+    addresses = [attendee.address for attendee in attendees]
+    owners = delivery.find_owners(mailbox, addresses)
+    return [address.lower() if owner is None else owner.id for address, owner in zip(addresses, owners, strict=True)]

@@ -19,8 +19,8 @@ from outlook_emulator.server.readers import reader_aside
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.wire.base import parameters_of
 
-_LARGE_FILE = 8 * 1024
-"""From this many bytes on, a file is parsed aside: calendars take a millisecond for each KB."""
+_LARGE_INPUT = 8 * 1024
+"""From this many bytes on, a body or a file is read aside: calendars and fault plans take a millisecond for each KB."""
 
 
 async def perform(
@@ -44,7 +44,7 @@ async def perform(
         declared = operation.mime_query
     elif operation.accepts:
         reader = await reader_aside(operation.accepts, strict=operation.strict)
-        body = await _by_size(LARGE, content, reader.read, content or b"{}")
+        body = await _by_size(_LARGE_INPUT, content, reader.read, content or b"{}")
     values = QueryReader(parameters_of(declared)).read(query, http.headers.get) if declared else {}
     request = AdminRequest(http, sandboxes, webhooks, path, content, body, values)
     sandbox = sandboxes.get(path.get("sandbox", ""))
@@ -71,7 +71,7 @@ def _may_be_long(operation: AdminOperation, request: AdminRequest, sandbox: Sand
 async def _with_file(reads: Callable[[AdminRequest], Any], request: AdminRequest) -> AdminRequest:
     # A sandbox or a connection that does not exist is the first error.
     _ = request.connection if "connection" in request.path else request.sandbox
-    return replace(request, file=await _by_size(_LARGE_FILE, request.content, reads, request))
+    return replace(request, file=await _by_size(_LARGE_INPUT, request.content, reads, request))
 
 
 async def _by_size(large: int, content: bytes, read: Callable[[Any], Any], argument: Any) -> Any:

@@ -476,6 +476,8 @@ RAW_STATEMENTS = {
     # In one statement, since a mailbox has many of them and a sandbox may have thousands of mailboxes.
     "INSERT_WELL_KNOWN_FOLDERS": "INSERT INTO folder (mailbox_id, name, well_known)"
     " SELECT :mailbox_id, value, key FROM json_each(:folders) RETURNING well_known, id",
+    "MAILBOXES_BY_ADDRESS": f"SELECT {', '.join(Owner._fields)} FROM mailbox"
+    " WHERE address IN (SELECT value FROM json_each(:addresses))",
     "RESERVE_ATTACHMENT": "UPDATE attachment SET content = zeroblob(:size) WHERE id = :id",
     "RESERVE_RAW": "UPDATE content SET raw = zeroblob(:size) WHERE id = :id",
     # Skips from URL to URL in the index of pending callbacks, however many are pending for each.
