@@ -227,6 +227,15 @@ def test_a_mailbox_with_a_plus_comes_first(alice: Connection, bob: Connection, s
     assert (len(tagged.mails()), bob.mails()) == (1, [])
 
 
+def test_tagged_and_outside_addresses_beside_each_other(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
+    """Each of several recipients is reached by the same rules as a single one."""
+    tagged = sandbox.connect("tagged", address="bob+news@example.com")
+    alice.send("bob+news@example.com; BOB+Invoices@example.com; x+y@example.org; Alice+me@example.com")
+
+    assert [len(connection.mails()) for connection in (tagged, bob, alice)] == [1, 1, 1]
+    assert [mail["recipients"] for mail in sandbox.outbox.mails()] == [["x+y@example.org"]]
+
+
 def test_others_are_noted_in_the_outbox(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:
     """Recipients outside the sandbox share one outbox mail that keeps the addresses as written."""
     alice.send("bob@example.com; Xena@example.org", subject="Out", Cc="yves@example.net", Bcc="zoe@example.net")
