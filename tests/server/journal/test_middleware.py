@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
+import tracemalloc
 from base64 import b64encode
 from contextlib import closing
 from datetime import datetime
@@ -407,3 +409,21 @@ def test_a_body_that_does_not_arrive(sandbox: Sandbox, alice: Connection) -> Non
         answer = caller.recv(4096)
 
     assert answer.startswith(b"HTTP/1.1 429 ")
+
+
+def test_an_entry_takes_little_memory(sandbox: Sandbox, alice: Connection) -> None:
+    """An entry takes as much memory as what it keeps. The bytes of the JSON library would take 4 KB each, if kept."""
+    requests = 200
+    alice.get("/v2/Mail")
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for _ in range(requests):
+            alice.get("/v2/Mail")
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert requests + 1 == sandbox.api.get("/journal").json()["total"]
+    assert taken / requests < 3000
