@@ -53,6 +53,7 @@ ConnectorError                  400
 ├── ServerStops                 503  ServiceUnavailable
 ├── StorageUnavailable          503  ServiceUnavailable
 │   ├── SandboxUnusable         503  ServiceUnavailable
+│   ├── SandboxEdited           503  ServiceUnavailable
 │   ├── ConnectionUncertain     503  ServiceUnavailable
 │   └── StorageFull             507  InsufficientStorage
 ├── TooManyConnections          503
@@ -547,6 +548,15 @@ class SandboxUnusable(StorageUnavailable):
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"the sandbox '{name}' cannot be used, because {problem}")
+
+
+class SandboxEdited(StorageUnavailable):
+    """The request met a row in the file of a sandbox that the emulator never writes and cannot read."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(
+            f"the file of the sandbox '{name}' must have been changed by another program, because {problem}"
+        )
 
 
 class ConnectionUncertain(StorageUnavailable):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from html import unescape
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tests import edited_values
+from tests.imported_values import changes
 from tests.server.test_bad_files import API, served
 from tests.stub import Stub
 
 MAIL = "/apim/outlook/good-1/v2/Mail"
+EVENTS = "/apim/outlook/good-1/datasets/calendars/tables/Calendar/items"
 HELLO = {"To": "good-1@outlook.com", "Subject": "Hello", "Body": "x"}
 
 
@@ -82,3 +87,45 @@ def test_a_push_trigger_that_nobody_knows(tmp_path: Path, listener: Stub, caplog
     assert ["good-1/news"] * 2 == references
     assert 1 == caplog.text.count("The push trigger 'good-1/gone' is not polled")
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize(
+    ("statement", "path", "row"),
+    [
+        ("UPDATE event SET attendees = '{'", EVENTS, "'event' has a value that cannot be read in 'attendees', row 1"),
+        ("UPDATE event SET modified = -1000000000000000000", EVENTS, "'event' has a value out of range in 'modified'"),
+        ("UPDATE event SET end_zone = 'x'", f"{API}/good/connections/good-1/calendars/Calendar/export", "odd row 1: "),
+        ("UPDATE content SET subject = CAST(x'ff' AS TEXT)", MAIL, "'content' has a text that is no UTF-8 in row 1"),
+        ("UPDATE folder SET name = x'00'", "/_emulator/s/good/m/good-1/mail", "'folder' has a value of the wrong kind"),
+    ],
+)
+def test_an_edited_row_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, statement: str, path: str, row: str
+) -> None:
+    """A request that meets a row that cannot be read gets 503 with the sandbox, table and row; others are served."""
+    with served(tmp_path) as http:
+        http.post(API, json={"name": "good", "connections": [{"id": "good-1"}]}).raise_for_status()
+        http.post(MAIL, json=HELLO).raise_for_status()
+        event = {"Subject": "s", "Start": "2026-03-04T10:00:00", "End": "2026-03-04T11:00:00"}
+        http.post(EVENTS, json=event).raise_for_status()
+    edit(tmp_path / "good.sqlite", statement)
+    with served(tmp_path) as http:
+        answer = http.get(path)
+        others = [http.get(place).status_code for place in (f"{API}/good", "/apim/outlook/good-1/testconnection")]
+
+    assert (503, [200, 200]) == (answer.status_code, others), answer.text
+    text = unescape(answer.text)
+    assert "the file of the sandbox 'good' must have been changed by another program, because its table" in text
+    assert row in text
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_edited_values(tmp_path: Path) -> None:
+    """Whatever somebody writes into a file, no response is a server error that does not name the sandbox."""
+    file = edited_values.original()
+    tried = Random(5).sample(changes(file), 12)
+    for number, broken in enumerate(edited_values.edited(file, change) for change in tried):
+        if broken is not None:
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            edited_values.check(folder, broken)

@@ -281,7 +281,10 @@ PUSH = (
 BROKEN = [
     ("INSERT INTO connection VALUES ('a', 7)", "its table 'connection' refers to a missing mailbox"),
     ("INSERT INTO sandbox_state VALUES ('a', x'00')", "its table 'sandbox_state' has a value of the wrong kind"),
-    ("INSERT INTO sandbox_state VALUES ('a', CAST(x'ff' AS TEXT))", "it is damaged: Could not decode to UTF-8"),
+    (
+        "INSERT INTO sandbox_state VALUES ('a', CAST(x'ff' AS TEXT))",
+        "has a text that is no UTF-8 in row 1",
+    ),
     ("INSERT INTO mailbox VALUES (1, 'a', 'b', 'inbox', 2, 3)", "its table 'mailbox' has a value of the wrong kind"),
     (PUSH.format("x", 0), "its table 'push' has a value that cannot be read"),
     (PUSH.format("[1]", 0), "its table 'push' has a value that cannot be read"),

@@ -128,7 +128,7 @@ def test_earlier_states_of_events_are_migrated() -> None:
 
     with closing(Database(image=image)) as db:
         event = next(calendar.all_events(db))
-        assert {event} == {Event._make(json.loads(state)) for state in change_feed.earlier_states(db)}
+        assert {event} == {Event._make(json.loads(state)) for _, state in change_feed.earlier_states(db)}
 
 
 def test_texts_of_an_earlier_version_are_shown_as_before(tmp_path: Path) -> None:

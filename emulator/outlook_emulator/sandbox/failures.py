@@ -18,6 +18,10 @@ class Failures:
         self._folder = folder
         self._quiet_log = QuietLog()
 
+    def is_known(self, error: Exception) -> bool:
+        """Whether the access to the data failed, as it does on a full disk."""
+        return storage_error(error, self._folder) is not None
+
     def error_of(self, error: Exception, work: str) -> ConnectorError:
         """The error that a client sees; call it in the `except` block. The log gets `work`, such as a request line."""
         known = storage_error(error, self._folder)

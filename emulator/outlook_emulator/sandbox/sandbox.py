@@ -283,12 +283,21 @@ class Sandbox:
         except ValueError as error:
             raise InvalidRequest(f"The file cannot be imported: {error}.") from error
 
+    def check_rows(self) -> None:
+        """Check the rows of the sandbox, whose file somebody may have edited. Raises ValueError with the problem."""
+        from outlook_emulator.sandbox.imports import check_rows
+
+        check_rows(self.db, now=self._base_now())
+
     def _check_content(self, db: Database, check_more: CheckMore) -> None:
         from outlook_emulator.sandbox.imports import check
 
-        # What the base clock shows, which the clock of the sandbox in the file will follow.
-        check(db, now=self.clock.now() - self.clock.shift)
+        check(db, now=self._base_now())
         check_more(db)
+
+    def _base_now(self) -> int:
+        """What the base clock shows, which the clock of a sandbox in a file will follow."""
+        return self.clock.now() - self.clock.shift
 
     async def move_clock(self, to: int) -> None:
         """Move the clock to `to`; work that falls due runs in order, each item at its own time.

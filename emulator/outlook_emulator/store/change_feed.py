@@ -50,9 +50,9 @@ def number_before_bytes(db: Database, most: int) -> int:
     return 0
 
 
-def earlier_states(db: Database) -> Iterator[str]:
-    """The earlier states of events in all entries, as JSON."""
-    return (before for (before,) in db.execute(sql.EARLIER_STATES, {}))
+def earlier_states(db: Database) -> Iterator[tuple[int, str]]:
+    """The earlier states of events in all entries, as JSON, each with the number of its entry."""
+    return iter(db.execute(sql.EARLIER_STATES, {}))
 
 
 def delete(db: Database, number: int) -> int:

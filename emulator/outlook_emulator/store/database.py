@@ -270,6 +270,11 @@ class Database:
             trial.take_over(self)
             images.check(trial._connection)
 
+    def check_rows(self) -> None:
+        """Check the values in all rows. Raises ValueError that names the table and the row."""
+        self.wake()
+        images.check_rows(self._connection)
+
     def take_over(self, other: Database) -> None:
         """Replace the content with that of `other`; unchanged on error. Call it outside a transaction."""
         other.wake()

@@ -93,15 +93,20 @@ def check(connection: sqlite3.Connection) -> None:
         (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise ValueError(f"it is damaged: {' '.join(verdict.split())[:200]}")
-        if (broken := connection.execute("PRAGMA foreign_key_check").fetchone()) is not None:
-            raise ValueError(f"its table '{broken[0]}' refers to a missing {broken[2]}")
-        tables = [*_tables(connection)]
-        for table in tables:
-            _check_kinds(connection, table)
-        value_checks.check(connection, tables)
+        check_rows(connection)
         connection.execute(_CHECK_SEARCH)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise ValueError(f"it is damaged: {str(error)[:200]}") from error
+
+
+def check_rows(connection: sqlite3.Connection) -> None:
+    """Check the rows of a database. Raises ValueError that names the table and, where there is one, the row."""
+    if (broken := connection.execute("PRAGMA foreign_key_check").fetchone()) is not None:
+        raise ValueError(f"its table '{broken[0]}' refers to a missing {broken[2]} in row {broken[1]}")
+    tables = [*_tables(connection)]
+    for table in tables:
+        _check_kinds(connection, table)
+    value_checks.check(connection, tables)
 
 
 def _schema_of(connection: sqlite3.Connection) -> _Schema:
@@ -141,8 +146,17 @@ def _check_kinds(connection: sqlite3.Connection, table: str) -> None:
     """Check that each value has the type of its column and texts are UTF-8; SQLite itself enforces neither."""
     columns = connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,)).fetchall()
     tests = [f"typeof(\"{name}\") NOT IN ('{_KINDS[kind]}', 'null')" for name, kind in columns]
-    if connection.execute(f'SELECT 1 FROM "{table}" WHERE {" OR ".join(tests)} LIMIT 1').fetchone():
-        raise ValueError(f"its table '{table}' has a value of the wrong kind")
-    # Reading a row decodes its texts.
-    for _ in connection.execute(f'SELECT * FROM "{table}"'):
-        pass
+    if row := connection.execute(f'SELECT rowid FROM "{table}" WHERE {" OR ".join(tests)} LIMIT 1').fetchone():
+        raise ValueError(f"its table '{table}' has a value of the wrong kind in row {row[0]}")
+    last = None
+    try:
+        # Reading a row decodes its texts.
+        for values in connection.execute(f'SELECT rowid, * FROM "{table}" ORDER BY rowid'):
+            last = values[0]
+    except sqlite3.OperationalError as error:
+        # The driver's own errors have no code.
+        if hasattr(error, "sqlite_errorcode"):
+            raise
+        where = "" if last is None else f" WHERE rowid > {last}"
+        (broken,) = connection.execute(f'SELECT min(rowid) FROM "{table}"{where}').fetchone()
+        raise ValueError(f"its table '{table}' has a text that is no UTF-8 in row {broken}") from error

@@ -218,7 +218,7 @@ APPEND_CHANGE = "INSERT INTO change (mailbox_id, kind, action, item_id, folder_i
 LAST_CHANGE = "SELECT coalesce(max(change.seq), 0) AS coalesce_1 FROM change"
 LAST_CHANGE_AT = "SELECT coalesce(max(change.at), 0) AS coalesce_1 FROM change"
 FIRST_CHANGE = "SELECT coalesce(min(change.seq), 0) AS coalesce_1 FROM change"
-EARLIER_STATES = "SELECT change.\"before\" FROM change WHERE change.\"before\" IS NOT NULL"
+EARLIER_STATES = "SELECT change.seq, change.\"before\" FROM change WHERE change.\"before\" IS NOT NULL"
 CHANGE_SIZES = "SELECT change.seq, length(change.\"before\") AS length_1 FROM change WHERE change.\"before\" IS NOT NULL ORDER BY change.seq DESC"
 CHANGE_UNTIL = "SELECT max(change.at) AS max_1 FROM change WHERE change.seq <= :seq"
 DELETE_CHANGES = "DELETE FROM change WHERE change.seq <= :seq"

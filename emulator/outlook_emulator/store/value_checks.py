@@ -121,7 +121,7 @@ WITH RECURSIVE tree (id, mailbox_id) AS (
     UNION SELECT folder.id, folder.mailbox_id FROM tree JOIN folder
     ON folder.mailbox_id = tree.mailbox_id AND folder.parent_id = tree.id
 )
-SELECT count(*) FROM tree
+SELECT id FROM tree
 """
 
 
@@ -129,22 +129,19 @@ def check(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
     """Check the values in tables, whose columns have values of their types. Raises ValueError."""
     for table in tables:
         for column, range_ in ranges_of(connection, table).items():
-            _check_none(connection, table, outside(column, range_), f"a value out of range in '{column}'")
+            _check_none(connection, table, outside(column, range_), f"a value out of range in '{column}',")
         for column in TEXTS.get(table, {}):
-            _check_none(connection, table, unknown(table, column), f"an unknown value in '{column}'")
+            _check_none(connection, table, unknown(table, column), f"an unknown value in '{column}',")
         for column, shape in SHAPES.get(table, {}).items():
-            for text in _texts_in(connection, table, column):
+            for row, text in _texts_in(connection, table, column):
                 if not shape.fits_text(text):
-                    raise ValueError(f"its table '{table}' has a value that cannot be read in '{column}'")
+                    raise ValueError(f"its table '{table}' has a value that cannot be read in '{column}', row {row}")
     for table, conditions in _REFERENCES.items():
         for condition in conditions:
-            _check_none(connection, table, condition, "values that do not fit together")
-    (folders,), (in_trees,) = (
-        connection.execute(query).fetchone() for query in ("SELECT count(*) FROM folder", _FOLDERS_IN_TREES)
-    )
-    if folders != in_trees:
-        raise ValueError("its folders are no tree")
-    _check_none(connection, "sqlite_sequence", f"seq NOT BETWEEN 0 AND {_LARGEST_KEY}", "a counter beyond all keys")
+            _check_none(connection, table, condition, "values that do not fit together in")
+    _check_none(connection, "folder", f"id NOT IN ({_FOLDERS_IN_TREES})", "a folder outside of the tree,")
+    counters = f"seq NOT BETWEEN 0 AND {_LARGEST_KEY}"
+    _check_none(connection, "sqlite_sequence", counters, "a counter beyond all keys,")
 
 
 def ranges_of(connection: sqlite3.Connection, table: str) -> dict[str, Range]:
@@ -175,9 +172,9 @@ def unknown(table: str, column: str) -> str:
 
 
 def _check_none(connection: sqlite3.Connection, table: str, condition: str, problem: str) -> None:
-    """Raise ValueError if a row fulfils a condition."""
-    if connection.execute(f'SELECT 1 FROM "{table}" WHERE {condition} LIMIT 1').fetchone():
-        raise ValueError(f"its table '{table}' has {problem}")
+    """Raise ValueError that names the row if one fulfils a condition."""
+    if row := connection.execute(f'SELECT rowid FROM "{table}" WHERE {condition} LIMIT 1').fetchone():
+        raise ValueError(f"its table '{table}' has {problem} row {row[0]}")
 
 
 # --- JSON ---
@@ -228,9 +225,9 @@ def _parts_of(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
 
 
-def _texts_in(connection: sqlite3.Connection, table: str, column: str) -> Iterator[str]:
-    for (text,) in connection.execute(f'SELECT "{column}" FROM "{table}" WHERE "{column}" IS NOT NULL'):
-        yield text
+def _texts_in(connection: sqlite3.Connection, table: str, column: str) -> Iterator[tuple[int, str]]:
+    """The texts in a column, each with the number of its row."""
+    yield from connection.execute(f'SELECT rowid, "{column}" FROM "{table}" WHERE "{column}" IS NOT NULL')
 
 
 def _is_text(value: Any) -> bool:

@@ -121,15 +121,21 @@ def rule_of(event: Event) -> Rule | None:
 
 
 def check_all(db: Database) -> None:
-    """Check the events of a database from elsewhere, their earlier states included. Raises ValueError."""
+    """Check the events of a database from elsewhere, their earlier states included.
+
+    Raises ValueError that names the table and the row.
+    """
     for event in calendar.all_events(db):
-        _check(event)
-    for before in change_feed.earlier_states(db):
-        _check(Event._make(orjson.loads(before)))
+        _check(event, f"its table 'event' has an odd row {event.id}")
+    for number, before in change_feed.earlier_states(db):
+        _check(Event._make(orjson.loads(before)), f"its table 'change' has an odd row {number}")
 
 
-def _check(event: Event) -> None:
-    """Check what an event from elsewhere holds beyond its types: zones, times and rule. Raises ValueError."""
+def _check(event: Event, problem: str) -> None:
+    """Check what an event from elsewhere holds beyond its types: zones, times and rule.
+
+    Raises ValueError with the problem and the reason.
+    """
     try:
         for name in (event.start_zone, event.end_zone):
             if canonical(name, "zone") != name:
@@ -139,8 +145,8 @@ def _check(event: Event) -> None:
         rule = rule_of(event)
         if rule is not None and recurrence.normalize(rule) != rule:
             raise ValueError("a recurrence rule is not in its stored form")
-    except (ConnectorError, TypeError, KeyError, OverflowError) as error:
-        raise ValueError(f"an event cannot be read: {error}") from error
+    except (ConnectorError, ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"{problem}: {error}") from error
 
 
 def type_of(event: EventFields) -> int:

@@ -45,6 +45,7 @@ from outlook_emulator.server.admin.perform import perform
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 from outlook_emulator.server.connector.error_responses import error_body
 from outlook_emulator.server.connector.exchange import date_header, read_body, send_body
+from outlook_emulator.server.unexpected import error_of
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.traffic.request_log import REQUESTS, unserved_line
 from outlook_emulator.wire.mail import Binary
@@ -127,7 +128,9 @@ class _Endpoint:
             response = self._error(http, error)
         except Exception as error:
             work = f"The request {http.method} {http.scope['path']}"
-            response = self._error(http, self.sandboxes.failures.error_of(error, work))
+            sandbox = self.sandboxes.get(name) or before
+            concerned = self.sandboxes.opened() if sandbox is None else [sandbox]
+            response = self._error(http, await error_of(self.sandboxes, error, work, concerned))
         # A request that waits for items of a sandbox must also wake up when the sandbox is deleted.
         if (sandbox := self.sandboxes.get(name) or before) is not None:
             self.webhooks.wake(sandbox)

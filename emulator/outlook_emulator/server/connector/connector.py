@@ -49,6 +49,7 @@ from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.routes import PREFIX, Routes, decode_path_value
 from outlook_emulator.server.hosts import Hosts
 from outlook_emulator.server.readers import reader_aside
+from outlook_emulator.server.unexpected import error_of
 from outlook_emulator.settings import Settings
 from outlook_emulator.store.records import Owner
 from outlook_emulator.traffic.call_facts import segments_of
@@ -147,7 +148,8 @@ class Connector:
             response = exchange.refuse(error)
         except Exception as error:
             work = f"The request {exchange.scope['method']} {exchange.scope['path']}"
-            response = exchange.refuse(self._sandboxes.failures.error_of(error, work))
+            concerned = [exchange.ran_in or exchange.sandbox]
+            response = exchange.refuse(await error_of(self._sandboxes, error, work, concerned))
         # Before the faults: a late or broken response delays no callback.
         if exchange.ran_in is not None:
             webhooks.wake(exchange.ran_in)

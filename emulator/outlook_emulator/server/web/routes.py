@@ -16,6 +16,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.auth import Gate
 from outlook_emulator.server.connector.exchange import read_body
+from outlook_emulator.server.unexpected import error_of
 from outlook_emulator.server.web import live, login, static
 from outlook_emulator.server.web.backend import Backend
 from outlook_emulator.server.web.forms import EMPTY, Form, read_form
@@ -102,8 +103,9 @@ class _Endpoint:
         except ConnectorError as error:
             return self._error(http, error)
         except Exception as error:
-            failures = self.site.backend.sandboxes.failures
-            return self._error(http, failures.error_of(error, f"The page {http.scope['path']}"))
+            sandboxes, sandbox = self.site.backend.sandboxes, self._sandbox_of(http)
+            concerned = sandboxes.opened() if sandbox is None else [sandbox]
+            return self._error(http, await error_of(sandboxes, error, f"The page {http.scope['path']}", concerned))
 
     async def _show(self, request: PageRequest, failure: Failure | None = None, status: int = 200) -> Response:
         await self._turn(request)
@@ -124,11 +126,11 @@ class _Endpoint:
 
     async def _turn(self, request: PageRequest) -> None:
         """Wait until no long work has the database; the loop and all other sandboxes would wait with it otherwise."""
-        if (sandbox := self._sandbox(request)) is not None:
+        if (sandbox := self._sandbox_of(request.http)) is not None:
             await sandbox.turn.free()
 
-    def _sandbox(self, request: PageRequest) -> Sandbox | None:
-        return self.site.backend.sandboxes.get(request.path.get("sandbox", ""))
+    def _sandbox_of(self, http: Request) -> Sandbox | None:
+        return self.site.backend.sandboxes.get(http.path_params.get("sandbox", ""))
 
     async def _submit(self, request: PageRequest) -> Response:
         http = request.http
@@ -143,7 +145,7 @@ class _Endpoint:
         if action is None:
             raise InvalidRequest(f"This page has no form '{name[:50]}'.")
         await self._turn(request)
-        sandbox = self._sandbox(request)
+        sandbox = self._sandbox_of(http)
         try:
             target = await settled(action(PageRequest(http, self.page, self.site.backend, form)))
         except ConnectorError as error:

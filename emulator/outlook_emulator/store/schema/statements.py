@@ -378,7 +378,7 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     "LAST_CHANGE": select(func.coalesce(func.max(change.c.seq), _ZERO)),
     "LAST_CHANGE_AT": select(func.coalesce(func.max(change.c.at), _ZERO)),
     "FIRST_CHANGE": select(func.coalesce(func.min(change.c.seq), _ZERO)),
-    "EARLIER_STATES": select(change.c.before).where(change.c.before.is_not(None)),
+    "EARLIER_STATES": select(change.c.seq, change.c.before).where(change.c.before.is_not(None)),
     "CHANGE_SIZES": select(change.c.seq, func.length(change.c.before))
     .where(change.c.before.is_not(None))
     .order_by(change.c.seq.desc()),
