@@ -7,10 +7,14 @@ import gc
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
-from starlette.applications import Starlette
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from outlook_emulator.early_app import EarlyApp
 
 _PART = 64 * 1024
 """How many bytes of a body the server hands to the app at once."""
@@ -33,7 +37,7 @@ class Answer(NamedTuple):
 class Caller:
     """Sends requests to `app` on the loop that runs it, without a socket."""
 
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette | EarlyApp) -> None:
         self.app = app
 
     async def send(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:

@@ -17,9 +17,9 @@ import pytest
 from starlette.applications import Starlette
 from typing_extensions import TypedDict
 
-from outlook_emulator.app import features
 from outlook_emulator.mailbox.mail import folders
 from outlook_emulator.operations.operation import Operation
+from outlook_emulator.parts import features
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.connector import Connector
 from outlook_emulator.server.connector.swagger import swagger

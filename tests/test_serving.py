@@ -353,10 +353,30 @@ def test_delayed_request_does_not_delay_the_end(caplog: pytest.LogCaptureFixture
 
 def test_the_start_leaves_what_can_wait() -> None:
     """A server is ready before what only some requests need is imported."""
+    heavy = {"pydantic", "httpx", "icalendar", "jinja2", "lark", "sqlmodel", "dateutil"}
     code = "import sys; from outlook_emulator import app, cli, serving; app.create_app(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
-    assert not {"pydantic", "httpx", "icalendar", "jinja2", "lark", "sqlmodel", "dateutil"} & set(loaded)
+    assert not heavy & set(loaded)
+
+
+def test_a_process_is_ready_before_starlette_is_imported() -> None:
+    """Until the ready line, `serve` imports neither Starlette nor the admin API."""
+    code = """
+import builtins, os, sys
+from outlook_emulator.cli import main
+
+def show(line, **more):
+    os.write(1, " ".join([line.partition(" url=")[0], *sys.modules]).encode())
+    os._exit(0)
+
+builtins.print = show
+main(["serve", "--port", "0"])
+"""
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert loaded.startswith("outlook-emulator ready ")
+    assert not {"starlette.requests", "anyio", "outlook_emulator.server.admin.routes"} & set(loaded.split())
 
 
 def test_a_started_server_collects_garbage() -> None:

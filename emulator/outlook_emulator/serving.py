@@ -17,22 +17,27 @@ from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from outlook_emulator import certificates, descriptors
-from outlook_emulator.app import create_app
 from outlook_emulator.clock import Clock
+from outlook_emulator.early_app import EarlyApp
 from outlook_emulator.errors import ConnectorError
+from outlook_emulator.parts import Parts
 from outlook_emulator.sandbox.aside import LookUps, all_work_ended
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.settings import Settings, listed
 from outlook_emulator.sockets import ACCEPTED_AT_ONCE, Bounds, Connection, Watch
 from outlook_emulator.store.opening import IncompatibleFile
 from outlook_emulator.wire import body
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+T = TypeVar("T")
 
 _KEEP_ALIVE = 75
 """How long a connection may wait for its next request, in seconds: longer than the minute after which proxies close."""
@@ -74,7 +79,7 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
     with _listening(settings) as listener:
         tls = _certified(settings)
         with loading or nullcontext():
-            app = _created(settings)
+            app = EarlyApp(_built(lambda: Parts(settings)))
         config = config_of(app, settings, tls=tls)
         # `outlook-emulator exec` and scripts wait for this line, so it is flushed as soon as requests are accepted.
         ready = f"outlook-emulator ready url={_url(listener, tls)} store={settings.data or 'memory'}"
@@ -84,7 +89,7 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
 
             def on_ready() -> None:
                 announce()
-                _settle()
+                app.complete().add_done_callback(lambda _: _settle())
 
             server = _Server(config, on_ready)
             _stop_on_hangup(server)
@@ -103,7 +108,7 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
 
 
 def _settle() -> None:
-    """Do what can wait until the server is ready."""
+    """Do what can wait until all of the server is imported."""
     # What is there now stays, so no collection of garbage needs to look at it.
     gc.freeze()
     gc.enable()
@@ -285,9 +290,17 @@ def _settings_of(app: Starlette | None) -> Settings:
     return Settings() if sandboxes is None else sandboxes.settings
 
 
-def _created(settings: Settings, clock: Clock | None = None) -> Starlette:
+def _created(settings: Settings, clock: Clock | None) -> Starlette:
+    # Here, because a server in a process of its own imports it when it is ready.
+    from outlook_emulator.app import create_app
+
+    return _built(lambda: create_app(settings, clock))
+
+
+def _built(build: Callable[[], T]) -> T:
+    """What `build` returns. Raises ValueError if the settings or the data allow none."""
     try:
-        return create_app(settings, clock)
+        return build()
     except (ConnectorError, IncompatibleFile) as error:
         raise ValueError(str(error)) from error
 

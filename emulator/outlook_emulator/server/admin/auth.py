@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hmac
 import re
-
-from starlette.requests import Request
+from typing import TYPE_CHECKING
 
 from outlook_emulator.errors import AccessDenied, AdminTokenRequired
 from outlook_emulator.server.hosts import Hosts
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """What a bearer token may look like (RFC 6750)."""

@@ -32,7 +32,6 @@ from outlook_emulator.sandbox.registry import Sandboxes, Target
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.connector.broken_connection import HungUp, has_hung_up, send_broken
 from outlook_emulator.server.connector.callers import caller_of
-from outlook_emulator.server.connector.cors import origins_of
 from outlook_emulator.server.connector.endpoints import Arguments, Endpoint
 from outlook_emulator.server.connector.error_responses import error_response
 from outlook_emulator.server.connector.exchange import (
@@ -45,6 +44,7 @@ from outlook_emulator.server.connector.exchange import (
     send_response,
 )
 from outlook_emulator.server.connector.features import Features
+from outlook_emulator.server.connector.origins import origins_of
 from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.routes import PREFIX, Routes, decode_path_value
 from outlook_emulator.server.hosts import Hosts

@@ -9,23 +9,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from outlook_emulator.patterns import pattern
 from outlook_emulator.server.content_types import NO_SNIFF
-from outlook_emulator.settings import listed
 
-_ORIGIN = pattern(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _OWN = "/_emulator"
 """Below it, the emulator is controlled; no page of another origin may do that."""
-
-
-def origins_of(setting: str) -> list[str]:
-    """The origins in the text of the setting. Raises ValueError for a part that is not an origin."""
-    origins = listed(setting)
-    for origin in origins:
-        # Nor is `*`: browsers refuse it for requests with credentials.
-        if not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"'{origin[:100]}' is not an origin such as http://localhost:5173")
-    return origins
 
 
 class Cors:
