@@ -120,6 +120,20 @@ def test_an_edited_row_is_named(
     assert not [record for record in caplog.records if record.exc_info]
 
 
+def test_a_folder_below_itself(tmp_path: Path) -> None:
+    """A request that looks for the parents of such a folder ends with 503."""
+    with served(tmp_path) as http:
+        http.post(API, json={"name": "good", "connections": [{"id": "good-1"}]}).raise_for_status()
+        http.post(MAIL, json=HELLO).raise_for_status()
+        (mail,) = http.get(MAIL).json()["value"]
+    edit(tmp_path / "good.sqlite", "UPDATE folder SET parent_id = id")
+    with served(tmp_path) as http:
+        answer = http.delete(f"/apim/outlook/good-1/Mail/{mail['Id']}")
+
+    assert 503 == answer.status_code
+    assert "its table 'folder' has a folder outside of the tree, row" in answer.json()["message"]
+
+
 def test_edited_values(tmp_path: Path) -> None:
     """Whatever somebody writes into a file, no response is a server error that does not name the sandbox."""
     file = edited_values.original()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from outlook_emulator.errors import Conflict, FolderNotFound, InvalidField, InvalidRequest, NotFound
@@ -103,11 +104,7 @@ def picker_children(
 
 def path_of(mailbox: Mailbox, folder: Folder) -> str:
     """The names from the root down to a folder, joined by `/`."""
-    names = [folder.name]
-    while folder.parent_id is not None:
-        folder = _by_key(mailbox, folder.parent_id)
-        names.append(folder.name)
-    return "/".join(reversed(names))
+    return "/".join(reversed([folder.name for folder in _upwards(mailbox, folder)]))
 
 
 def ensure(mailbox: Mailbox, names: tuple[str, ...]) -> int:
@@ -135,12 +132,22 @@ def create(mailbox: Mailbox, parent_id: int | None, name: str) -> Folder:
 
 def is_within(mailbox: Mailbox, folder_id: int, ancestor_id: int) -> bool:
     """Whether a folder is the same as another one or below it."""
-    current: int | None = folder_id
-    while current is not None:
-        if current == ancestor_id:
-            return True
-        current = _by_key(mailbox, current).parent_id
-    return False
+    if folder_id == ancestor_id:
+        return True
+    return any(folder.id == ancestor_id for folder in _upwards(mailbox, _by_key(mailbox, folder_id)))
+
+
+def _upwards(mailbox: Mailbox, folder: Folder) -> Iterator[Folder]:
+    """A folder, its parent, and so on up to the root. Raises ValueError if they never end."""
+    passed: set[int] = set()
+    yield folder
+    while folder.parent_id is not None:
+        passed.add(folder.id)
+        folder = _by_key(mailbox, folder.parent_id)
+        # In a file that was edited by hand, a folder may be below itself.
+        if folder.id in passed:
+            raise ValueError(f"the folder {folder.id} is below itself")
+        yield folder
 
 
 def _page(
