@@ -23,10 +23,10 @@ from outlook_emulator.mailbox.calendar.events import key_in_filter
 from outlook_emulator.mailbox.calendar.occurrences import wire_id
 from outlook_emulator.mailbox.item_folders import CALENDARS
 from outlook_emulator.mailbox.mailbox import Mailbox
+from outlook_emulator.mailbox.triggers.earlier_events import EventsAt, event_before
 from outlook_emulator.mailbox.triggers.mail_triggers import Poll, check_position
 from outlook_emulator.odata import Vocabulary
 from outlook_emulator.slices import Sliced, whole
-from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store.records import Change, Event
 
 _DAY, _MINUTE = 86_400_000_000, 60_000_000
@@ -92,7 +92,7 @@ def on_changed_items(
     last = read_cursor(mailbox, cursor)
     entries = yield from _entries(mailbox, calendar.id, last, position, _pages(mailbox, last))
     since, until = clamp(mailbox.now - past_days * _DAY), clamp(mailbox.now + incoming_days * _DAY)
-    return Poll((yield from _differences(mailbox, entries, since, until)), _text(position))
+    return Poll((yield from _differences(EventsAt(mailbox, position), entries, since, until)), _text(position))
 
 
 def on_upcoming_events(
@@ -115,6 +115,7 @@ def on_upcoming_events(
     # The look-ahead counts from now, one microsecond after the position.
     returned_until, ahead = _returned_until(mailbox, cursor, look), position + 1 + look
     entries = yield from _entries(mailbox, calendar.id, last, position, _pages(mailbox, last))
+    events = EventsAt(mailbox, position)
     upcoming: list[Event] = []
     for event in occurrences.stream(mailbox, calendar.id, clamp(returned_until), clamp(ahead + 1)):
         yield None
@@ -124,9 +125,16 @@ def on_upcoming_events(
             if len(upcoming) > mailbox.rules.max_view_events > 0:
                 problem = f"leads to more than {mailbox.rules.max_view_events} events in one poll."
                 raise InvalidField("look_ahead_time_in_minutes", problem)
-    added = yield from _added_since(mailbox, entries, last, returned_until)
-    events = [event for event in (*upcoming, *added) if not event.is_cancelled]
-    return Poll(sorted(events, key=lambda event: (event.start_at, event.id)), _text(position))
+    added = yield from _added_since(events, entries, last, returned_until)
+    # Without a pause from here on. What has changed meanwhile is returned as it was, since the next poll starts there.
+    changed = events.changed()
+    upcoming = [event for event in upcoming if _stored_key(event) not in changed]
+    for event in changed.values():
+        if event is not None and event.calendar_id == calendar.id:
+            visible = _visible(event, clamp(returned_until), clamp(ahead + 1))
+            upcoming += [face for face in visible if returned_until < face.start_at <= ahead]
+    items = [event for event in (*upcoming, *added) if not event.is_cancelled]
+    return Poll(sorted(items, key=lambda event: (event.start_at, event.id)), _text(position))
 
 
 def next_upcoming(
@@ -162,7 +170,7 @@ def _returned_until(mailbox: Mailbox, cursor: str, look: int) -> int:
     return read_cursor(mailbox, cursor) + 1 + (0 if cursor.endswith("1Z") else look)
 
 
-_Fires = Callable[[Mailbox, Change, Event | None, Event], bool]
+_Fires = Callable[[EventsAt, Change, Event | None, Event], bool]
 _CREATED = frozenset({ChangeAction.CREATED})
 _WRITTEN = frozenset({ChangeAction.CREATED, ChangeAction.UPDATED})
 
@@ -192,7 +200,7 @@ def _batch(
     # At least one: the cursor moves on with the last item of a batch.
     batch = _BATCH if query.top is None else max(1, min(query.top, _BATCH))
     matches: list[tuple[Change, Event]] = []
-    for match in _matches(mailbox, (yield from entries), fires, query):
+    for match in _matches(EventsAt(mailbox, position), mailbox, (yield from entries), fires, query):
         yield None
         if match is not None:
             matches.append(match)
@@ -206,7 +214,7 @@ def _batch(
 
 
 def _matches(
-    mailbox: Mailbox, entries: list[Change], fires: _Fires, query: odata.Query
+    events: EventsAt, mailbox: Mailbox, entries: list[Change], fires: _Fires, query: odata.Query
 ) -> Iterator[tuple[Change, Event] | None]:
     """The events that a trigger fires for, each with its entry in the change feed; None stands for another event."""
     # The first entry of each item knows the event before all of the changes.
@@ -214,8 +222,8 @@ def _matches(
     # An item is created once, so polls in batches find it wherever they split, even if it was changed since.
     actions = _CREATED if fires is _is_new else _WRITTEN
     for entry in changes.newest_of_each(entry for entry in entries if entry.action in actions):
-        event = _current(mailbox, entry)
-        if event is None or not fires(mailbox, entry, _before(first[entry.item_id]), event):
+        event = events.get(entry.item_id)
+        if event is None or not fires(events, entry, event_before(first[entry.item_id]), event):
             yield None
             continue
         if _apply(mailbox, odata.Query(query.where), [event]):
@@ -228,25 +236,24 @@ def _apply(mailbox: Mailbox, query: odata.Query, events: Iterable[Event]) -> lis
     return odata.apply(query, events, lambda text: key_in_filter(mailbox, text))
 
 
-def _is_new(mailbox: Mailbox, entry: Change, before: Event | None, event: Event) -> bool:
+def _is_new(events: EventsAt, entry: Change, before: Event | None, event: Event) -> bool:
     # An exception of a series is stored as an event of its own, but nobody added it.
     return event.master_id is None
 
 
-def _is_updated(mailbox: Mailbox, entry: Change, before: Event | None, event: Event) -> bool:
+def _is_updated(events: EventsAt, entry: Change, before: Event | None, event: Event) -> bool:
     if event.master_id is not None:
         # An exception is stored when its occurrence is changed.
         return True
-    return entry.action == ChangeAction.UPDATED and not _only_excluded_exceptions(mailbox, before, event)
+    return entry.action == ChangeAction.UPDATED and not _only_excluded_exceptions(events, before, event)
 
 
-def _only_excluded_exceptions(mailbox: Mailbox, before: Event | None, event: Event) -> bool:
+def _only_excluded_exceptions(events: EventsAt, before: Event | None, event: Event) -> bool:
     """Whether a series changed only because its occurrences became exceptions, which are items of their own."""
     if before is None or event.rule is None or _content(before) != _content(event)._replace(excluded=before.excluded):
         return False
     excluded = set(orjson.loads(event.excluded)) - set(orjson.loads(before.excluded))
-    exceptions = (calendar_store.exception(mailbox.db, event.id, start) for start in excluded)
-    return bool(excluded) and all(exception is not None for exception in exceptions)
+    return bool(excluded) and all(events.has_exception(event.id, start) for start in excluded)
 
 
 def _pages(mailbox: Mailbox, position: int) -> Iterator[list[Change]]:
@@ -270,22 +277,18 @@ def _entries(
     return [entry for entry in entries if entry.folder_id == calendar_id]
 
 
-def _current(mailbox: Mailbox, entry: Change) -> Event | None:
-    return calendar_store.event(mailbox.db, mailbox.owner.id, entry.item_id)
+def _stored_key(event: Event) -> int | None:
+    """The key of the event, of which a computed occurrence has none: then that of its series."""
+    return event.master_id if occurrences.is_computed(event) else event.id
 
 
-def _before(entry: Change) -> Event | None:
-    """The event before an entry of the change feed, None for a new one."""
-    return None if entry.before is None else Event._make(orjson.loads(entry.before))
-
-
-def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until: int) -> Sliced[list[Changed]]:
+def _differences(events_at: EventsAt, entries: Iterable[Change], since: int, until: int) -> Sliced[list[Changed]]:
     before: dict[str, Event] = {}
     after: dict[str, Event] = {}
     rewritten: set[str] = set()
     for entry in _first_entries(entries):
         yield None
-        old, new = _before(entry), _current(mailbox, entry)
+        old, new = event_before(entry), events_at.get(entry.item_id)
         for events_by_id, version in ((before, old), (after, new)):
             for event in _visible(version, since, until):
                 events_by_id[wire_id(event)] = event
@@ -299,8 +302,8 @@ def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until:
         for id in after
         if id in before and (id in rewritten or _content(before[id]) != _content(after[id]))
     }
-    # What was deleted appears as it was before, everything else as it is now.
-    series, events = _Series(mailbox), before | after
+    # What was deleted appears as it was before, everything else as the poll meets it.
+    series, events = _Series(events_at), before | after
     differences = [Changed(events[id], action, series.of(events[id])) for id, action in actions.items()]
     return sorted(differences, key=lambda changed: (changed.event.modified, changed.event.start_at, changed.event.id))
 
@@ -308,8 +311,8 @@ def _differences(mailbox: Mailbox, entries: Iterable[Change], since: int, until:
 class _Series:
     """The series of occurrences, each read once."""
 
-    def __init__(self, mailbox: Mailbox) -> None:
-        self._mailbox = mailbox
+    def __init__(self, events: EventsAt) -> None:
+        self._events = events
         self._known: dict[int, Event | None] = {}
 
     def of(self, event: Event) -> Event | None:
@@ -318,7 +321,7 @@ class _Series:
         if key is None:
             return None
         if key not in self._known:
-            self._known[key] = calendar_store.event(self._mailbox.db, self._mailbox.owner.id, key)
+            self._known[key] = self._events.get(key)
         return self._known[key]
 
 
@@ -345,17 +348,17 @@ def _content(event: Event) -> Event:
     return event._replace(id=0, modified=0, version=0, type=0)
 
 
-def _added_since(mailbox: Mailbox, entries: Iterable[Change], last: int, returned_until: int) -> Sliced[list[Event]]:
+def _added_since(events: EventsAt, entries: Iterable[Change], last: int, returned_until: int) -> Sliced[list[Event]]:
     """The events that changes put into the part of the calendar that earlier polls have covered."""
     before: set[tuple[str, int]] = set()
     after: dict[str, Event] = {}
     for entry in _first_entries(entries):
         yield None
-        for event in _visible(_before(entry), last, returned_until + 1):
+        for event in _visible(event_before(entry), last, returned_until + 1):
             # With the start: an event that was moved within the covered part is returned again.
             before.add((wire_id(event), event.start_at))
             yield None
-        for event in _visible(_current(mailbox, entry), last, returned_until + 1):
+        for event in _visible(events.get(entry.item_id), last, returned_until + 1):
             after[wire_id(event)] = event
             yield None
     return [
