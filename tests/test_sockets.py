@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from typing import Any
 
 import httpx
 import pytest
+from uvicorn.server import ServerState
 
-from outlook_emulator.serving import Running, running
+from outlook_emulator.app import create_app
+from outlook_emulator.serving import Running, config_of, running
 from outlook_emulator.settings import Settings
+from outlook_emulator.sockets import Connection
 
 pytestmark = pytest.mark.slow
 
@@ -101,6 +107,74 @@ def dripping_is_over(client: socket.socket) -> bool:
         return False
     finally:
         client.settimeout(10)
+
+
+def test_responses_of_one_connection(served: Running, clients: ExitStack) -> None:
+    """Requests that arrive together are answered in order; one to HEAD gets no body, and the last one ends it."""
+    path = "/apim/outlook/bob/nothing"
+    requests = "".join(
+        f"{method} {path} HTTP/1.1\r\nhost: localhost\r\n{more}\r\n"
+        for method, more in (("GET", ""), ("HEAD", ""), ("GET", "connection: close\r\n"))
+    )
+    client = connected(served, clients, requests.encode())
+    first, head, last = rest(client).split("HTTP/1.1 404 Not Found\r\n")[1:]
+
+    assert head.endswith("\r\n\r\n")
+    assert [int(length) > 0 for length in re.findall("content-length: ([0-9]+)", first + head + last)] == [True] * 3
+    assert [text.count("connection: close") for text in (first, head, last)] == [0, 0, 1]
+    assert json.loads(first.partition("\r\n\r\n")[2]).keys() == json.loads(last.partition("\r\n\r\n")[2]).keys()
+
+
+class Transport(asyncio.Transport):
+    """Notes what is written, and whether it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.is_closed = False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def resume_reading(self) -> None: ...
+
+
+def test_connections_without_a_further_request() -> None:
+    """A connection is closed when no request comes for the time that proxies keep one, and not before."""
+
+    async def closed_at(*, requests: int, blank: bool = False) -> int:
+        connection = Connection(config_of(create_app(Settings())), ServerState(), {})
+        transport = Transport()
+        connection.connection_made(transport)
+        connection.look(0, 30)
+        for number in range(requests):
+            connection.data_received(KEPT)
+            while transport.written.count(b"HTTP/1.1 200") <= number:
+                await asyncio.sleep(0)
+            connection.look(50 * number, 30)
+        if blank:
+            connection.data_received(b"\r\n")
+        for second in range(50 * (requests - 1), 1000):
+            connection.look(second, 30)
+            if transport.is_closed:
+                return second
+        return -1
+
+    async def run() -> list[int]:
+        return [
+            await closed_at(requests=1),
+            await closed_at(requests=3),
+            await closed_at(requests=1, blank=True),
+            await closed_at(requests=0),
+        ]
+
+    assert asyncio.run(run()) == [75, 175, 30, 30]
 
 
 def test_more_connections_than_the_bound(served: Running, clients: ExitStack) -> None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from outlook_emulator import descriptors
 from outlook_emulator.errors import ConnectorError, HeadersTooLarge, InvalidHttp, RequestTimeout, TooManyConnections
 from outlook_emulator.quiet_log import QuietLog
 from outlook_emulator.server.connector.broken_connection import TRANSPORT
 from outlook_emulator.server.connector.error_responses import error_response
-from outlook_emulator.server.connector.exchange import COMMON, HEAD_SIZE, HOLD, IS_LATE
+from outlook_emulator.server.connector.exchange import COMMON, HEAD_SIZE, IS_LATE, WHOLE
 from outlook_emulator.settings import Settings
 
 ACCEPTED_AT_ONCE = 64
@@ -67,8 +68,7 @@ class Watch:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at all connections from now on, several times in each period of the read timeout."""
         loop.set_exception_handler(self._report)
-        if self.bounds.read_timeout:
-            self._sweep_again(loop)
+        self._sweep_again(loop)
 
     def stop(self) -> None:
         """Close what waits for its client: on stop, nothing more of a request can come."""
@@ -127,7 +127,7 @@ class Watch:
         return True
 
     def _sweep_again(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._sweeping = loop.call_later(min(1.0, self.bounds.read_timeout / 4), self._sweep, loop)
+        self._sweeping = loop.call_later(min(1.0, self.bounds.read_timeout / 4 or 1.0), self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
@@ -146,51 +146,14 @@ class Watch:
             loop.default_exception_handler(context)
 
 
-class _Outgoing:
-    """What a connection writes to its transport. As a block, it sends the head of a response together with its body.
-
-    Each part on its own would be a call of the system, and would wake the client.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._is_held = False
-        self._head = b""
-        self.is_closing = transport.is_closing
-
-    def __enter__(self) -> None:
-        self._is_held = True
-
-    def __exit__(self, *error: object) -> None:
-        self._release()
-
-    def write(self, data: bytes) -> None:
-        if not self._is_held:
-            self._transport.write(data)
-        elif not self._head:
-            self._head = data
-        else:
-            self._head += data
-            self._release()
-
-    def close(self) -> None:
-        self._release()
-        self._transport.close()
-
-    def _release(self) -> None:
-        self._is_held = False
-        if self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head)
-
-
 class Connection(HttpToolsProtocol):
     """A connection that a watch bounds. It ignores upgrades and gives the app its transport, for faults that break it.
 
     It closes idle TLS connections on stop: a client that keeps one in a pool does not read from it, so it never answers
     the end of the TLS connection.
 
-    `since` is when it last got ahead, as far as the watch has seen.
+    `since` is when it last got ahead, as far as the watch has seen. The watch also closes it when no further request
+    comes, which spares each response a timer.
     """
 
     def __init__(self, config: Any, *arguments: Any, **more: Any) -> None:
@@ -198,7 +161,9 @@ class Connection(HttpToolsProtocol):
         self._watch: Watch = config.watch
         self.since = 0.0
         self._seen: tuple[Any, ...] = ()
-        self._arrived = 0
+        self._arrived = self._requests = 0
+        # How much had arrived when the last response left; None before the first one.
+        self._arrived_before: int | None = None
         # Bytes without a part of a body, of a head or of trailers, after the part with which they began.
         self._head = self._part = 0
         self._in_head = self._is_refused = False
@@ -206,7 +171,6 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
         if self._watch.enter(self):
-            self._outgoing = _Outgoing(transport)
             super().connection_made(transport)
         else:
             self.flow = FlowControl(transport)
@@ -226,7 +190,10 @@ class Connection(HttpToolsProtocol):
         doing = self._doing()
         if doing != self._seen:
             self._seen, self.since = doing, now
-        elif doing and now >= self.since + timeout:
+            return
+        if doing and doing[0] == "quiet":
+            timeout = self.timeout_keep_alive
+        if doing and timeout and now >= self.since + timeout:
             self._time_out(doing[0], timeout)
 
     def _doing(self) -> tuple[Any, ...]:
@@ -238,15 +205,15 @@ class Connection(HttpToolsProtocol):
             # Not how far it is: a head must be there as a whole in time.
             return "head", id(self.scope)
         if self.is_idle:
-            # uvicorn closes a connection that waits for its next request, but blank lines stop its timer.
-            return ("idle",) if self.timeout_keep_alive_task is None else ()
+            # Blank lines are no request: they do not keep a connection open.
+            return "quiet" if self._arrived == self._arrived_before else "idle", self._requests
         if cycle.more_body and not self.flow.read_paused and not cycle.waiting_for_100_continue:
             return "body", id(cycle), self._arrived // _PORTION
         return ()
 
     def _time_out(self, doing: str, timeout: float) -> None:
         cycle = self.cycle
-        if doing == "idle":
+        if doing in ("idle", "quiet"):
             self.transport.close()
         elif doing == "reading":
             self.transport.abort()
@@ -296,7 +263,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._head = 0
         # The types of uvicorn only allow dicts as extensions.
-        self.scope["extensions"] = {TRANSPORT: self.transport, HOLD: self._outgoing}  # type: ignore[dict-item]
+        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -308,13 +275,24 @@ class Connection(HttpToolsProtocol):
             self.scope["extensions"][HEAD_SIZE] = size  # type: ignore[assignment]
         self._head = 0
         super().on_headers_complete()
-        # There is none for a request that is parsed again. The types of uvicorn only allow whole transports.
-        if self.cycle is not None:
-            self.cycle.transport = self._outgoing  # type: ignore[assignment]
+        # There is none for a request that is parsed again. The types of uvicorn only allow dicts as extensions.
+        if (cycle := self.cycle) is not None:
+            self.scope["extensions"][WHOLE] = cycle.send, partial(_send_whole, cycle)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         self._head = 0
         super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, if it is there."""
+        self._requests += 1
+        self._arrived_before = self._arrived
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived. A request that asks for an upgrade is parsed again as one that does not.
@@ -324,7 +302,6 @@ class Connection(HttpToolsProtocol):
         """
         if self._is_refused:
             return
-        self._unset_keepalive_if_required()
         self._arrived += len(data)
         self._head += len(data)
         self._part = len(data)
@@ -371,6 +348,28 @@ class Connection(HttpToolsProtocol):
         super().shutdown()
         if self.scheme == "https" and (self.cycle is None or self.cycle.response_complete):
             self.loop.call_later(_GOODBYE, self.transport.abort)
+
+
+def _send_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> bool:
+    """Send a response in one piece; returns whether it was sent, or nobody listens. `lines` are those of its headers.
+
+    It does what `RequestResponseCycle.send` does in two calls, with a check and a join for each header. Each of those
+    calls writes on its own, which would wake the client twice.
+    """
+    if cycle.disconnected:
+        return True
+    if cycle.flow.write_paused:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+    shown = b"" if cycle.scope["method"] == "HEAD" else body
+    cycle.transport.write(b"".join((STATUS_LINE[status], lines, end, shown)))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
 
 
 class _HeadTooLarge(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from outlook_emulator.errors import BodyTooLarge, InvalidRequest
-from outlook_emulator.server.connector.exchange import Request, Response, read_body, send_response
+from outlook_emulator.server.connector.exchange import COMMON, JSON, WHOLE, Request, Response, read_body, send_response
 
 GONE = {"type": "http.disconnect"}
 
@@ -110,17 +110,20 @@ def test_disconnect(messages: list[dict[str, Any]]) -> None:
         asyncio.run(read_body({}, Wire(*messages).receive, 10))
 
 
+DATE = (b"date", b"Thu, 01 Jan 1970 00:00:02 GMT")
+
+
 def test_response() -> None:
     """A response has the common headers, its length and its own headers."""
     sent: list[Any] = []
     response = Response(201, b"body", [(b"x-own", b"1")])
-    asyncio.run(send_response({"type": "http"}, _into(sent), response, [(b"x-common", b"2")]))
+    asyncio.run(send_response({"type": "http"}, _into(sent), response, 2_999_999))
 
     assert sent == [
         {
             "type": "http.response.start",
             "status": 201,
-            "headers": [(b"x-common", b"2"), (b"content-length", b"4"), (b"x-own", b"1")],
+            "headers": [*COMMON, DATE, (b"content-length", b"4"), (b"x-own", b"1")],
         },
         {"type": "http.response.body", "body": b"body"},
     ]
@@ -129,10 +132,51 @@ def test_response() -> None:
 def test_empty_response() -> None:
     """A response without a body has a Content-Length of zero."""
     sent: list[Any] = []
-    asyncio.run(send_response({"type": "http"}, _into(sent), Response(202), []))
+    asyncio.run(send_response({"type": "http"}, _into(sent), Response(202), 0))
 
-    assert [(b"content-length", b"0")] == sent[0]["headers"]
+    assert (b"content-length", b"0") in sent[0]["headers"]
     assert sent[1]["body"] == b""
+
+
+@pytest.mark.parametrize("headers", [[], JSON, [(b"x-own", b"1"), (b"x-more", b"a b")]])
+def test_response_in_one_piece(headers: list[tuple[bytes, bytes]]) -> None:
+    """A server that can send a response whole gets the same headers as lines."""
+    whole: list[Any] = []
+    parts: list[Any] = []
+    response = Response(200, b"{}", headers)
+
+    def send_whole(*response: Any) -> bool:
+        whole.append(response)
+        return True
+
+    send = _into(parts)
+    scope = {"type": "http", "extensions": {WHOLE: (send, send_whole)}}
+    asyncio.run(send_response(scope, send, response, 2_000_000))
+    assert parts == []
+    # Whoever looks at what is sent gets to see it.
+    asyncio.run(send_response(scope, _into(parts), response, 2_000_000))
+    lines = b"".join(b"%b: %b\r\n" % header for header in parts[0]["headers"])
+    assert whole == [(200, lines, b"{}")]
+
+
+@pytest.mark.parametrize(
+    ("response", "takes"),
+    [
+        (Response(200, b"{}", [(b"x-own", b"1\r\nx-other: 2")]), True),
+        (Response(200, bytes(300_000)), True),
+        (Response(200, b"{}"), False),
+    ],
+    ids=["a header that would end early", "a large body", "a client that reads slowly"],
+)
+def test_response_that_is_not_sent_in_one_piece(response: Response, takes: bool) -> None:
+    """The server looks at each header itself, or waits for the client."""
+    parts: list[Any] = []
+    send = _into(parts)
+    scope = {"type": "http", "extensions": {WHOLE: (send, lambda *_: takes)}}
+    asyncio.run(send_response(scope, send, response, 0))
+
+    assert parts[0]["headers"][-len(response.headers) or None :] == [*response.headers] or not response.headers
+    assert b"".join(part["body"] for part in parts[1:]) == response.body
 
 
 def _into(sent: list[Any]) -> Callable[[Any], Any]:

@@ -30,7 +30,7 @@ from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.connector.connector import authorize
 from outlook_emulator.server.connector.dynamic_invoke import CollectedResponse, inner_request, replay
 from outlook_emulator.server.connector.error_responses import error_response, headers_of
-from outlook_emulator.server.connector.exchange import COMMON, JSON, Request, Response, date_header, send_response
+from outlook_emulator.server.connector.exchange import JSON, Request, Response, send_response
 from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.rewrite import known_method, rewrite, without_origin
 from outlook_emulator.server.connector.routes import PREFIX
@@ -112,7 +112,7 @@ class AlternateRoutes:
     async def _send(self, scope: Scope, send: Send, response: Response, connection: bytes = b"") -> None:
         # The sandbox's clock, as in all responses of the connector.
         clock = self._sandboxes.clock_of(connection_id=unquote(connection.decode("latin-1")))
-        await send_response(scope, send, response, [*COMMON, date_header(clock.now())])
+        await send_response(scope, send, response, clock.now())
 
     def _random_id(self) -> str:
         return str(UUID(int=self._rng.getrandbits(128), version=4))

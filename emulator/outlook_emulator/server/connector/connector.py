@@ -35,12 +35,11 @@ from outlook_emulator.server.connector.callers import caller_of
 from outlook_emulator.server.connector.endpoints import Arguments, Endpoint
 from outlook_emulator.server.connector.error_responses import error_response
 from outlook_emulator.server.connector.exchange import (
-    COMMON,
     WARNING,
     Exchange,
     Request,
     Response,
-    date_header,
+    common_headers,
     send_response,
 )
 from outlook_emulator.server.connector.features import Features
@@ -304,12 +303,13 @@ class Connector:
 
     async def _send(self, exchange: Exchange, response: Response, send: Send) -> Outcome:
         """Send a response whole, or break the connection as a fault says; returns the outcome."""
-        common = [*COMMON, date_header(exchange.sandbox.clock.now())]
+        now = exchange.sandbox.clock.now()
         if response.breaks is None:
             # Asked before sending: afterwards the server itself may be closing the connection.
             is_gone = has_hung_up(exchange.scope)
-            outcome = await send_response(exchange.scope, send, response, common)
+            outcome = await send_response(exchange.scope, send, response, now)
             return LOST if is_gone else outcome
+        common = common_headers(now)
         return await send_broken(exchange.scope, exchange.receive, send, response, common, exchange.sandbox)
 
     def _error_response(self, exchange: Exchange, error: ConnectorError) -> Response:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -47,10 +48,16 @@ IS_LATE = "outlook-emulator.is-late"
 """The extension of a scope by which a server says for how many seconds it has waited for the body in vain."""
 HEAD_SIZE = "outlook-emulator.head-size"
 """The extension of a scope by which a server says how many bytes the URL and the headers have, if they have many."""
-HOLD = "outlook-emulator.hold"
-"""The extension of a scope with a block in which a server holds back the head of a response until its body comes."""
+WHOLE = "outlook-emulator.whole"
+"""The extension of a scope with a pair: the server's own `send`, and a function that sends a response in one piece.
+
+The function takes the status, the lines of the headers and the body, and returns whether it did: not if the client
+reads slowly. It stands for `send` only where nothing lies between the server and whoever responds.
+"""
+_UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""Matches what no header may hold: it would end the header."""
 _NONE: Mapping[str, Any] = {}
-_NO_HOLD = nullcontext()
+_NEVER = (None, None)
 _MOST_WARNINGS = 5
 _LONG_BODY = 4 * 1024 * 1024
 """From this many bytes on, a body is put together in a worker thread."""
@@ -272,6 +279,23 @@ async def read_body(scope: Scope, receive: Receive, limit: int, received: Callab
     return b"".join(parts) if size < _LONG_BODY else await aside(b"".join, parts)
 
 
+def common_headers(instant: int) -> list[tuple[bytes, bytes]]:
+    """The headers that every response has, sent at this instant."""
+    return [*COMMON, date_header(instant)]
+
+
+@lru_cache(maxsize=256)
+def _common_lines(second: int) -> bytes:
+    return _lines_of([*COMMON, _date_header(second)])
+
+
+def _lines_of(headers: RawHeaders) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+_JSON_LINES = _lines_of(JSON)
+
+
 def date_header(instant: int) -> tuple[bytes, bytes]:
     """The header that says when a response was made."""
     return _date_header(instant // 1_000_000)
@@ -283,20 +307,30 @@ def _date_header(second: int) -> tuple[bytes, bytes]:
     return b"date", format_datetime(moment(second * 1_000_000), usegmt=True).encode("ascii")
 
 
-async def send_response(scope: Scope, send: Send, response: Response, common: list[tuple[bytes, bytes]]) -> Outcome:
-    """Send a response with the headers that every response has; returns the outcome for the journal."""
+async def send_response(scope: Scope, send: Send, response: Response, instant: int) -> Outcome:
+    """Send a response with the headers that every response has at this instant; returns the outcome for the journal."""
     body = response.body
-    headers: list[Any] = [*common, (b"content-length", b"%d" % len(body)), *response.headers]
-    start = {"type": "http.response.start", "status": response.status, "headers": headers}
-    if len(body) > _PART:
-        await send(start)
-        await send_body(send, body)
-        return ANSWERED
-    hold: AbstractContextManager[None] = scope.get("extensions", _NONE).get(HOLD, _NO_HOLD)
-    with hold:
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
+    length = b"%d" % len(body)
+    own_send, send_whole = scope.get("extensions", _NONE).get(WHOLE, _NEVER)
+    if send == own_send and len(body) <= _PART:
+        own = _own_lines(response.headers)
+        if own is not None:
+            lines = b"%bcontent-length: %b\r\n%b" % (_common_lines(instant // 1_000_000), length, own)
+            if send_whole(response.status, lines, body):
+                return ANSWERED
+    headers: list[Any] = [*common_headers(instant), (b"content-length", length), *response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send_body(send, body)
     return ANSWERED
+
+
+def _own_lines(headers: RawHeaders) -> bytes | None:
+    """The lines of a response's own headers, None if the server must look at them itself."""
+    if not headers:
+        return b""
+    if headers is JSON:
+        return _JSON_LINES
+    return None if any(_UNSAFE.search(value) for _, value in headers) else _lines_of(headers)
 
 
 async def send_body(send: Send, body: bytes) -> None:
