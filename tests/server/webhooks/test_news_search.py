@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import orjson
@@ -17,6 +18,7 @@ from outlook_emulator.mailbox.triggers import subscriptions
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.webhooks import news_search, push_triggers
+from outlook_emulator.server.webhooks.delivery import CallbackDelivery
 from outlook_emulator.server.webhooks.news_search import NewsSearch
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import triggers as trigger_store
@@ -142,3 +144,32 @@ def test_subscriptions_that_come_and_go_during_a_pause(sandbox: Sandbox) -> None
     pokes = [callback.reference for callback in trigger_store.callbacks(sandbox.db)]
     assert [kept] == pokes
     assert latest == trigger_store.subscription(sandbox.db, mailbox.owner.id, new).seen  # type: ignore[union-attr]
+
+
+def test_what_waits_for_the_end_of_a_search(sandbox: Sandbox) -> None:
+    """It is called as well when a search ends because nobody is left to call, and not only after the next search."""
+    mailbox = sandbox.mailbox(sandbox.connect("carol", "carol@example.com"))
+    delivery = CallbackDelivery(sandbox, 1, lambda: None, lambda text: None)
+    called: list[bool] = []
+    searched: list[bool] = []
+
+    def drop(subscription: str) -> None:
+        searched.append(delivery.is_searching)
+        delivery.after_search = lambda: called.append(delivery.is_searching)
+        trigger_store.delete_subscription(sandbox.db, subscription)
+
+    async def run() -> None:
+        subscription = subscribe(mailbox)
+        deliver(mailbox, "One", "Two", "Three")
+        # Between two looks, of which the first begins the search.
+        delivery.wake()
+        asyncio.get_running_loop().call_soon(drop, subscription)
+        delivery.wake()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        delivery.close()
+
+    asyncio.run(run())
+
+    assert [True] == searched
+    assert [False] == called

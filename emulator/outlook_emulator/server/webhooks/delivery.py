@@ -130,13 +130,15 @@ class CallbackDelivery:
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if self._is_over or not self.is_searching:
+        if self._is_over:
             return
         if self._sandbox.turn.is_taken:
             self._sandbox.turn.then(self._go_on)
             return
-        # The calls of what was found so far.
-        self._try(self._run_search, self._start_due_calls)
+        # A look may have ended the search meanwhile, since nobody is left to call.
+        if self.is_searching:
+            # The calls of what was found so far.
+            self._try(self._run_search, self._start_due_calls)
         if self.after_search is not None and not self.is_searching:
             callback, self.after_search = self.after_search, None
             callback()
