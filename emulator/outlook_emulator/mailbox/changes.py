@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from outlook_emulator.clock import LATEST
 from outlook_emulator.enums import ChangeAction, ItemKind
+from outlook_emulator.slices import Sliced
 from outlook_emulator.store import change_feed, sandbox_state
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.new_rows import NewChange, NewMessage
@@ -16,6 +17,8 @@ from outlook_emulator.store.records import Change
 
 PAGE = 500
 """How many entries are read at once."""
+SPAN = 5000
+"""How many entries are searched at once for the moves of a mail: in some 3 ms."""
 _START = "feed_start"
 """The key of the instant of the newest entry that was deleted."""
 
@@ -121,6 +124,22 @@ def pages_of(db: Database, mailbox_id: int, kind: ItemKind, position: int) -> It
     while len(page) == PAGE:
         page = change_feed.of_mailbox(db, mailbox_id, kind, page[-1].at, PAGE)
         yield page
+
+
+def key_after_moves(db: Database, mailbox_id: int, key: int) -> Sliced[int]:
+    """The key that a mail has now, if it had another one before it was moved."""
+    is_deleted, number = False, change_feed.first_number(db) - 1
+    # Asked again after each pause, in which the mail may be moved once more.
+    while number < (newest_number := last(db)):
+        until = min(number + SPAN, newest_number)
+        for action, item in change_feed.removals(db, mailbox_id, number, until):
+            # A move is two neighbours: the deletion of the old mail, and the move with the new key.
+            if is_deleted and action == ChangeAction.MOVED:
+                key = item
+            is_deleted = action == ChangeAction.DELETED and item == key
+        number = until
+        yield None
+    return key
 
 
 def newest_of_each(entries: Iterable[Change]) -> Iterable[Change]:

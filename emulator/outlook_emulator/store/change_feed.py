@@ -67,6 +67,11 @@ def after_number(db: Database, number: int, top: int) -> list[Change]:
     return [Change._make(row) for row in db.all(sql.CHANGES, {"seq": number, "top": top})]
 
 
+def removals(db: Database, mailbox_id: int, after: int, until: int) -> list[tuple[str, int]]:
+    """The deletions and moves of a mailbox's mails in a span of sequence numbers: the actions, and the mails' keys."""
+    return db.all(sql.REMOVALS, {"mailbox_id": mailbox_id, "after": after, "until": until})
+
+
 def of_mailbox(db: Database, mailbox_id: int, kind: ItemKind, after: int, top: int = ALL) -> list[Change]:
     """The entries about one kind of item in a mailbox that are later than an instant, up to `top`, oldest first."""
     values = {"mailbox_id": mailbox_id, "kind": kind.value, "after": after, "top": top}

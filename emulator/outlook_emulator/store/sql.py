@@ -223,6 +223,7 @@ CHANGE_SIZES = "SELECT change.seq, length(change.\"before\") AS length_1 FROM ch
 CHANGE_UNTIL = "SELECT max(change.at) AS max_1 FROM change WHERE change.seq <= :seq"
 DELETE_CHANGES = "DELETE FROM change WHERE change.seq <= :seq"
 CHANGES_OF = "SELECT change.seq, change.mailbox_id, change.kind, change.action, change.item_id, change.folder_id, change.at, change.\"before\" FROM change WHERE change.mailbox_id = :mailbox_id AND change.kind = :kind AND change.at > :after ORDER BY change.at LIMIT :top OFFSET 0"
+REMOVALS = "SELECT change.action, change.item_id FROM change WHERE change.seq > :after AND change.seq <= :until AND change.mailbox_id + 0 = :mailbox_id AND change.kind = 'message' AND change.action IN ('deleted', 'moved') ORDER BY change.seq"
 CHANGES = "SELECT change.seq, change.mailbox_id, change.kind, change.action, change.item_id, change.folder_id, change.at, change.\"before\" FROM change WHERE change.seq > :seq ORDER BY change.seq LIMIT :top OFFSET 0"
 INSERT_CALLBACK = "INSERT INTO callback (kind, url, reference, headers, body, state, attempts, due, created) VALUES (:kind, :url, :reference, :headers, :body, :state, :attempts, :due, :created)"
 FIRST_CALLBACK = "SELECT callback.id, callback.kind, callback.url, callback.reference, callback.headers, callback.body, callback.state, callback.attempts, callback.due, callback.created, callback.attempted, callback.last_status, callback.last_error FROM callback WHERE callback.url = :url AND callback.state = 'pending' ORDER BY callback.id LIMIT 1 OFFSET 0"

@@ -16,6 +16,8 @@ import pytest
 
 from outlook_emulator import testing
 from outlook_emulator.app import create_app
+from outlook_emulator.mailbox import changes
+from outlook_emulator.server import slices
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import fresh_rows
 from outlook_emulator.testing.target import AppTarget
@@ -161,6 +163,49 @@ def test_newer_than_a_mail(sandbox: Sandbox, alice: Connection, bob: Connection)
 
     assert ["Second", "Third"] == before == subjects(sandbox, newerThan=first)
     assert ["Third"] == subjects(sandbox, newerThan=bob.mail()["Id"])
+
+
+def test_newer_than_a_mail_that_moves_during_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The change feed is searched in short steps, between which the mail may be moved once more."""
+    monkeypatch.setattr(changes, "SPAN", 3, raising=False)
+    monkeypatch.setattr(slices, "SLICE", 0)
+    app = create_app(Settings(max_calls=0))
+    path, box = "/apim/outlook/alice", "/_emulator/api/sandboxes/default"
+    db = app.state.sandboxes.default.db
+    longest = 0
+
+    def read_all(statement: str, parameters: Any) -> list[Any]:
+        nonlocal longest
+        rows: list[Any] = db.execute(statement, parameters).fetchall()
+        longest = max(longest, len(rows) if " FROM change " in statement else 0)
+        return rows
+
+    async def run(pauses: int) -> list[str]:
+        transport = httpx.ASGITransport(app)
+        headers = {"Authorization": "Bearer x"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=headers) as http:
+            await http.post(f"{box}/reset")
+            await http.get(f"{path}/v2/Mail")
+            for subject in ("Old", "Named", "New"):
+                mail = {"from": "eve@example.org", "subject": subject, "text": "x"}
+                answer = await http.post(f"{box}/connections/alice/deliver", json=mail)
+                answer.raise_for_status()
+                if subject == "Named":
+                    named = moving = (await http.get(f"{box}/connections/alice/messages")).json()["value"][0]["id"]
+            for folder in ("Archive", "Inbox") * 3:
+                moving = (await http.post(f"{path}/Mail/Move/{moving}?folderPath={folder}")).json()["Id"]
+            waiting = asyncio.create_task(http.post(f"{box}/wait", json={"newerThan": named, "timeoutSeconds": 0}))
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            (await http.post(f"{path}/Mail/Move/{moving}?folderPath=Archive")).raise_for_status()
+            return [item["subject"] for item in (await waiting).json()["value"]]
+
+    with closing(app.state.sandboxes):
+        monkeypatch.setattr(db, "all", read_all)
+        results = [asyncio.run(run(pauses)) for pauses in range(0, 30, 3)]
+
+    assert [["New"]] * 10 == results
+    assert longest <= 3
 
 
 def test_events(sandbox: Sandbox, alice: Connection, bob: Connection) -> None:

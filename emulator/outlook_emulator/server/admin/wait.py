@@ -12,8 +12,10 @@ from outlook_emulator.options import options_of
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin import wait_shapes as shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
+from outlook_emulator.server.admin.wait_position import position
 from outlook_emulator.server.admin.wait_watch import NearMiss, Watcher
 from outlook_emulator.server.schemas import parse
+from outlook_emulator.server.slices import in_slices
 from outlook_emulator.traffic.wait_conditions import MOST, WaitConditions, conditions_of
 
 
@@ -26,7 +28,10 @@ async def wait(request: AdminRequest) -> shapes.Waited:
     start = clock()
     watcher = _watcher(sandbox)
     misses: list[NearMiss] = []
-    with watcher.watching(order) as watch:
+    after = 0
+    if "newerThan" in order:
+        after = await in_slices(position(sandbox, order["kind"], order["newerThan"]), sandbox)
+    with watcher.watching(order, after) as watch:
         # Whole, however long it takes: all that is there counts.
         await watcher.read_all(watch)
         with suppress(TimeoutError):

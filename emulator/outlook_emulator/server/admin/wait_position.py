@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from outlook_emulator.enums import ChangeAction, ItemKind
 from outlook_emulator.errors import InvalidRequest, NotFound
 from outlook_emulator.ids import IdKind, decode
 from outlook_emulator.mailbox import changes
 from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.slices import Sliced
 from outlook_emulator.store import calendar as calendar_store
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store import outbox
@@ -21,8 +21,10 @@ _NEWEST = {"mail": mail_store.newest_content, "event": calendar_store.newest_eve
 """The functions that return the newest number that `newerThan` can name, by kind; other kinds are callbacks."""
 
 
-def position(sandbox: Sandbox, kind: str, text: str) -> int:
+def position(sandbox: Sandbox, kind: str, text: str) -> Sliced[int]:
     """The number of the item with this id: of its content for a mail, its own for other items. Raises InvalidRequest.
+
+    A moved mail is searched in the change feed, which may be long.
 
     Contents are numbered in the order in which mails are written, so moving a mail does not change its number.
     """
@@ -30,7 +32,7 @@ def position(sandbox: Sandbox, kind: str, text: str) -> int:
     if kind == "event":
         return _event_key(sandbox, text)
     if kind == "mail":
-        number = _content_of(sandbox, text) if number is None else _outbox_content(sandbox, number)
+        number = (yield from _content_of(sandbox, text)) if number is None else _outbox_content(sandbox, number)
     if number is None:
         raise _unknown(kind, text)
     return number
@@ -47,16 +49,12 @@ def _outbox_content(sandbox: Sandbox, number: int) -> int | None:
     return None if source is None else source.content_id
 
 
-def _content_of(sandbox: Sandbox, text: str) -> int | None:
+def _content_of(sandbox: Sandbox, text: str) -> Sliced[int | None]:
     owner_id, key = _decoded(sandbox, IdKind.MESSAGE, text)
     message = mail_store.message_of_any(sandbox.db, key)
     if message is None:
-        # Moving a mail gives it another id; its deletion and its move are neighbours in the change feed.
-        is_after_deletion = False
-        for entry in changes.of(sandbox.db, owner_id, ItemKind.MESSAGE, 0):
-            if is_after_deletion and entry.action == ChangeAction.MOVED:
-                key = entry.item_id
-            is_after_deletion = entry.action == ChangeAction.DELETED and entry.item_id == key
+        # Moving a mail gives it another id.
+        key = yield from changes.key_after_moves(sandbox.db, owner_id, key)
         message = mail_store.message_of_any(sandbox.db, key)
     return None if message is None else message.content_id
 

@@ -16,7 +16,7 @@ from outlook_emulator.mailbox import changes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.wait_items import PAGE, Item, ItemReader, Match, Scope
 from outlook_emulator.server.admin.wait_match import Matcher
-from outlook_emulator.server.admin.wait_position import newest, position
+from outlook_emulator.server.admin.wait_position import newest
 from outlook_emulator.server.slices import SLICE
 from outlook_emulator.store import outbox
 from outlook_emulator.store import triggers as trigger_store
@@ -38,13 +38,12 @@ _log = logging.getLogger("outlook_emulator")
 class Watch:
     """One wait, and the items that have matched its conditions so far.
 
-    `must_read_all` says that items may match although they were not written just now. Raises InvalidRequest if a
-    condition has an id or a number that does not exist in this sandbox.
+    `after` is the number that newer items exceed. `must_read_all` says that items may match although they were not
+    written just now.
     """
 
-    def __init__(self, sandbox: Sandbox, reader: ItemReader, order: Mapping[str, Any]) -> None:
+    def __init__(self, reader: ItemReader, order: Mapping[str, Any], after: int) -> None:
         self.kind: str = order["kind"]
-        after = position(sandbox, self.kind, order["newerThan"]) if "newerThan" in order else 0
         self.matcher = Matcher(reader, order, after)
         self.matches: dict[int, Match] = {}
         self.error: ConnectorError | None = None
@@ -100,12 +99,12 @@ class Watcher:
         self._unfinished: set[int] = set()
 
     @contextmanager
-    def watching(self, order: Mapping[str, Any]) -> Iterator[Watch]:
-        """A watch that learns of everything that is written until the block ends. Raises InvalidRequest."""
+    def watching(self, order: Mapping[str, Any], after: int) -> Iterator[Watch]:
+        """A watch that learns of everything that is written until the block ends."""
         self.look()
         # Only from now on, since each new watch reads by itself what is there already.
         self._follow_from_now()
-        watch = Watch(self._sandbox, self.reader, order)
+        watch = Watch(self.reader, order, after)
         lists = [self._watches[watch.kind], *([self._watches_of_folders] if watch.matcher.has_folder else [])]
         for watches in lists:
             watches.append(watch)

@@ -393,6 +393,16 @@ STATEMENTS: dict[str, Executable | dict[str, Executable]] = {
     .order_by(change.c.at)
     .limit(bindparam("top"))
     .offset(_ZERO),
+    "REMOVALS": select(change.c.action, change.c.item_id)
+    .where(
+        change.c.seq > bindparam("after"),
+        change.c.seq <= bindparam("until"),
+        # A sum, so that SQLite does not read the whole mailbox by its index.
+        change.c.mailbox_id + _ZERO == bindparam("mailbox_id"),
+        change.c.kind == literal_column("'message'"),
+        change.c.action.in_((literal_column("'deleted'"), literal_column("'moved'"))),
+    )
+    .order_by(change.c.seq),
     "CHANGES": select(*_columns(Change, change))
     .where(change.c.seq > bindparam("seq"))
     .order_by(change.c.seq)
