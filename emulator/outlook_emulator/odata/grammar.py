@@ -78,6 +78,11 @@ def parse(text: str) -> Tree[Token] | Token:
         raise SyntaxProblem(len(text) if is_at_end else error.pos_in_stream or 0) from error
 
 
+def load() -> None:
+    """Make the parser, which takes 100 ms; the first filter would do it otherwise."""
+    _parser()
+
+
 @cache
 def _parser() -> Lark:
     # Imported when the first filter is read: lark takes longer to import than the rest of `odata`.

@@ -293,6 +293,11 @@ def _parts(rule: Rule, event: EventFields) -> dict[str, list[Any]]:
     return parts | {"UNTIL": [_utc(at(rule.until, clock, event.start_zone))]}
 
 
+def load() -> None:
+    """Import what zones other than UTC need, which takes 100 ms; the first one would do it otherwise."""
+    import icalendar  # noqa: F401
+
+
 @lru_cache(maxsize=256)
 def _timezone(zone_name: str, first: int, last: int) -> bytes:
     # Kept as bytes, since the zone's history takes ten milliseconds to search.

@@ -7,6 +7,7 @@ from typing import Any
 
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.coverage import coverage
+from outlook_emulator.sandbox.aside import aside
 from outlook_emulator.server.admin import shapes
 from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 
@@ -14,10 +15,13 @@ from outlook_emulator.server.admin.request import AdminOperation, AdminRequest
 def rows(others: Iterable[AdminOperation], root: str) -> tuple[AdminOperation, ...]:
     """The operations of this module; the OpenAPI document describes them and the `others`, below the path `root`."""
 
-    def get_openapi(request: AdminRequest) -> Any:
+    def describe() -> Any:
         from outlook_emulator.server.admin.openapi import openapi
 
         return openapi([*others, *described], root)
+
+    async def get_openapi(request: AdminRequest) -> Any:
+        return await aside(describe)
 
     described = (
         AdminOperation(
@@ -50,7 +54,11 @@ def list_operations(request: AdminRequest) -> shapes.Coverage:
     return {"value": coverage(OPERATIONS)}
 
 
-def get_swagger(request: AdminRequest) -> Any:
+async def get_swagger(request: AdminRequest) -> Any:
+    return await aside(_swagger)
+
+
+def _swagger() -> Any:
     from outlook_emulator.server.connector.swagger import swagger
 
     return swagger(OPERATIONS)

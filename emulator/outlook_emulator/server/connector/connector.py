@@ -43,6 +43,7 @@ from outlook_emulator.server.connector.exchange import (
     send_response,
 )
 from outlook_emulator.server.connector.features import Features
+from outlook_emulator.server.connector.late_parts import load_for
 from outlook_emulator.server.connector.origins import origins_of
 from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.routes import PREFIX, Routes, decode_path_value
@@ -238,6 +239,7 @@ class Connector:
             arguments = endpoint.bind(exchange, body, unknown)
         else:
             arguments = await aside(endpoint.bind, exchange, body, unknown)
+        await load_for(exchange.row, *arguments)
         if exchange.sandbox.turn.is_taken:
             await exchange.sandbox.turn.free()
         # Not before: a refused request makes no connection, and a sandbox may be replaced while the body arrives.

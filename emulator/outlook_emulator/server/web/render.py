@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.meta import find_referenced_templates
 from markupsafe import Markup, escape
 
 from outlook_emulator.clock import moment
@@ -20,7 +21,7 @@ from outlook_emulator.server.web.pages import PAGES
 from outlook_emulator.server.web.session import FORM_TOKEN
 from outlook_emulator.server.web.static import url_of_file
 
-_SHARED = ("layout.html", "components.html")
+_TEMPLATES = Path(__file__).with_name("templates")
 _compiled: set[str] = set()
 _CODE = re.compile("`([^`]+)`")
 
@@ -81,17 +82,32 @@ def is_prepared(page: Page) -> bool:
 
 
 def prepare(page: Page) -> None:
-    """Compile the template of a page and those that all pages share."""
-    for name in (*_SHARED, page.template):
-        environment().get_template(name)
+    """Compile the template of a page and all that it may include."""
+    templates, compiled = [page.template], set[str]()
+    while templates:
+        if (name := templates.pop()) not in compiled:
+            compiled.add(name)
+            environment().get_template(name)
+            templates += _included_by(name)
     _compiled.add(page.template)
+
+
+def _included_by(name: str) -> Iterator[str]:
+    """The templates that a template names, or may name where it puts the name together."""
+    source = (_TEMPLATES / name).read_text(encoding="utf-8")
+    for included in find_referenced_templates(environment().parse(source)):
+        if included is not None:
+            yield included
+        else:
+            family = name.removesuffix(".html")
+            yield from (file.name for file in _TEMPLATES.glob(f"{family}_*.html"))
 
 
 @cache
 def environment() -> Environment:
     """The environment of all templates."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

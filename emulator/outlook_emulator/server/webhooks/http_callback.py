@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -118,8 +119,13 @@ def _load(is_secure: bool) -> None:
     """Import what calls need. It takes longer than a server to start, and few sandboxes have callbacks."""
     import httpx
 
-    # It imports more when a client is made.
-    httpx.AsyncClient(verify=_tls(is_secure), trust_env=False)
+    async def call() -> None:
+        # It imports more when a client is made, and still more with the first call. Nobody listens at the port 0.
+        async with httpx.AsyncClient(verify=_tls(is_secure), trust_env=False) as client:
+            with suppress(httpx.HTTPError, OSError):
+                await client.post("http://127.0.0.1:0")
+
+    asyncio.run(call())
 
 
 @cache
