@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 def test_generated_requests(tmp_path: Path) -> None:
     """A few operations, always the same ones; the script tries all of them for as long as you like."""
-    some = Random(3).sample(places(), 6)
+    some = Random(3).sample(places(), 12)
     with served("--data", str(tmp_path)) as server:
         run = Run(server, Random(3))
         run.grow()
@@ -23,4 +23,5 @@ def test_generated_requests(tmp_path: Path) -> None:
         run.grow()
 
     assert [] == run.failures
+    assert [] == [name for name, sent in run.sent.items() if not any(200 <= status < 300 for status in sent)]
     assert run.count > 30
