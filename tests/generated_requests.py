@@ -2,9 +2,9 @@
 
 `python -m tests.generated_requests [SECONDS]` starts a server in memory and then one with `--data`, for half of the
 time each. It goes through all operations of the connector and of the admin API once, however long that takes, and then
-on in random order, with requests that fit the documents or nearly do, every other one such that it can succeed, and lets
-state grow: sandboxes, mails, events, snapshots, faults, subscriptions. It prints each failure with the request, what was sent, and the operations of which no
-request succeeded. The test suite sends a few.
+on in random order, with requests that fit the documents or nearly do. Every other one can succeed. It lets state grow:
+sandboxes, mails, events, snapshots, faults, subscriptions. It prints each failure with the request, what was sent, and
+the operations of which no request succeeded. The test suite sends a few.
 """
 
 from __future__ import annotations
