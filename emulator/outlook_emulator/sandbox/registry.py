@@ -147,13 +147,18 @@ class Sandboxes:
 
     def fill(self, sandbox: Sandbox, sample: Sample, connection_id: str) -> Owner:
         """Create a connection with the mailbox of a sample, which a reset empties. Raises Conflict, InvalidRequest."""
+        sandbox.db.expect(sample.size)
         with self.connecting(sandbox, connection_id):
             return sandbox.load_sample(sample, connection_id)
 
     def load_sample(self, sandbox: Sandbox, name: str, connection_id: str) -> Owner:
         """Create a connection with a sample mailbox, which a reset loads again. Raises Conflict, InvalidRequest."""
+        from outlook_emulator.sandbox.samples import load
+
+        sample = load(name)
+        sandbox.db.expect(sample.size)
         with self.connecting(sandbox, connection_id):
-            return sandbox.load_named_sample(name, connection_id)
+            return sandbox.load_named_sample(name, sample, connection_id)
 
     @property
     def default(self) -> Sandbox:

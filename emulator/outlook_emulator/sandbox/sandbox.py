@@ -201,17 +201,11 @@ class Sandbox:
             self.clock.restore(ClockState())
             self._start_rng()
             for id, (name, sample) in samples.items():
-                self._load_sample(name, sample, id)
+                self.load_named_sample(name, sample, id)
             for id, owner, grants in kept:
                 self.connect(id, owner.address, owner.display_name, grants)
         self.use(self._settings_at_start)
         self.turn.on_loop(self.traffic.start_over)
-
-    def load_named_sample(self, name: str, connection_id: str) -> Owner:
-        """Load a sample mailbox by name, and remember it for `reset`."""
-        from outlook_emulator.sandbox.samples import load
-
-        return self._load_sample(name, load(name), connection_id)
 
     def save(self, name: str) -> Snapshot:
         """Save a snapshot, which replaces an earlier one with the same name. Raises InvalidRequest for a bad name."""
@@ -337,7 +331,8 @@ class Sandbox:
         self._move = None
         self.traffic.waits.end()
 
-    def _load_sample(self, name: str, sample: Sample, connection_id: str) -> Owner:
+    def load_named_sample(self, name: str, sample: Sample, connection_id: str) -> Owner:
+        """Load a sample mailbox, and remember its name for `reset`."""
         owner = self.load_sample(sample, connection_id)
         state.write_samples(self.db, [*state.read_samples(self.db), (connection_id, name)])
         return owner

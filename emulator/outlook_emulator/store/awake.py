@@ -1,4 +1,4 @@
-"""Keeps the number of awake databases low: each takes three descriptors in a file, and half a megabyte in memory."""
+"""Keeps the number of awake databases low: each takes three descriptors in a file, and up to a megabyte in memory."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from weakref import finalize
 from zlib import compress, decompress
 
 from outlook_emulator.recent import Recent
-from outlook_emulator.store import images, opening, sql
+from outlook_emulator.store import images, opening, pages, sql
 from outlook_emulator.store.awake import AwakeDatabases
 from outlook_emulator.store.failures import FileLost
 from outlook_emulator.store.fresh_rows import FreshRows
@@ -35,8 +35,18 @@ _LARGE_IMAGE = 8 * 1024 * 1024
 _LARGEST_PACKED = 1024 * 1024
 """A database in memory with more content stays as it is. It could be packed in a thread, but not unpacked in one: that
 holds other requests, 15 to 75 ms for 2 MiB (measured)."""
+_GROWN = 256 * 1024
+"""A database with small pages gets usual ones when it has more bytes: from about there on, they take less memory."""
+_LOOK_ROWS = 200
+"""After so many rows, a database with small pages looks whether it has grown."""
+_LARGEST_COPIED = 8 * 1024 * 1024
+"""A database with small pages and more bytes keeps them: to copy it takes 30 ms, in which no request is served."""
+_LARGEST_COPIED_ASIDE = 64 * 1024 * 1024
+"""In a thread, others are served meanwhile."""
+_MANY_ITEMS = 500
+"""So many items take more than a database with small pages should hold."""
 _FAST = 1
-"""The level of compression. An empty database has mostly zeros, and so takes 7 KB at any level."""
+"""The level of compression. An empty database has mostly zeros, and so takes 5 KB at any level."""
 PIECE = 1024 * 1024
 """From this many bytes on, a value is read and written in pieces."""
 _MOST_OWNERS = 256
@@ -56,6 +66,8 @@ class Database:
     A database may `rest` until the next statement: its file is closed, or its content in memory is packed. `awake`
     decides when; without it, the database never rests. One in memory comes from the `spares` if there are any, and goes
     back there.
+
+    One in memory begins with small pages, and gets usual ones when it grows, or takes over another one.
 
     Reads outside a transaction see the latest commit: there is one connection and no await between statements.
     """
@@ -84,13 +96,14 @@ class Database:
         """Called before a file is closed; the result is called afterwards."""
         self._identity: tuple[int, int] | None = None
         self._looks_at = 0.0
+        self._borrowed: RLock | None = None
+        self._looks_from = _LOOK_ROWS if image is None and path is None else None
         if image is not None:
             self._bind(opening.load(image))
         elif path is not None:
             self._bind(opening.open_or_create(path))
         else:
-            self._bind(opening.open_memory() if spares is None else spares.take())
-        self._borrowed: RLock | None = None
+            self._bind(opening.open_memory(has_small_pages=True) if spares is None else spares.take())
         self.last_change: int | None = None
         """The instant of the newest entry of the change feed; None until it is first read."""
         self.epoch: int | None = None
@@ -125,6 +138,7 @@ class Database:
         if size >= LARGE_VALUE:
             self.execute(sql.SET_STATE, {"key": _LARGE, "value": "yes"})
             self._has_large = True
+            self._look_soon()
 
     @property
     def writes(self) -> int:
@@ -171,7 +185,48 @@ class Database:
             self._wait()
         if self.is_resting:
             self.wake()
+        if (start := self._looks_from) is not None and self._connection.total_changes >= start:
+            self._look_at_size()
         return self._transaction
+
+    def expect(self, items: int) -> None:
+        """Prepare for a transaction that adds so many items. Call it outside a transaction."""
+        if items >= _MANY_ITEMS:
+            self.wake()
+            if self.size <= _LARGEST_COPIED:
+                self._give_usual_pages()
+
+    @property
+    def _has_small_pages(self) -> bool:
+        # No attribute: with more than 30, each database takes a kilobyte more.
+        return self._looks_from is not None
+
+    def _look_soon(self) -> None:
+        if self._has_small_pages:
+            self._looks_from = 0
+
+    def _look_at_size(self, most: int = _LARGEST_COPIED) -> None:
+        self._looks_from = self._connection.total_changes + _LOOK_ROWS
+        if _GROWN < self.size <= most:
+            self._give_usual_pages()
+
+    def _give_usual_pages(self) -> None:
+        if not self._has_small_pages or self._connection.in_transaction:
+            return
+        # Where it is not possible, the small pages do as well.
+        with suppress(sqlite3.Error):
+            self._replace(pages.with_usual_pages(self._connection))
+
+    def _replace(self, connection: sqlite3.Connection) -> None:
+        """Go on with another connection in memory, which has usual pages."""
+        earlier = self._connection
+        self._earlier_writes += earlier.total_changes
+        self._looks_from = None
+        # Detached, since it would be kept until the program ends.
+        self._finalizer.detach()
+        self._go_on_with(connection)
+        # Last, since other threads may look at `writes` meanwhile.
+        earlier.close()
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -180,21 +235,24 @@ class Database:
         A statement of another thread waits for the end of the block, since it would join the block's transaction.
         """
         self.wake()
-        lock, execute = RLock(), self.execute
+        lock = RLock()
 
         def execute_in_turn(statement: str, parameters: Mapping[str, Any] | Sequence[Any] = {}) -> sqlite3.Cursor:
             with lock:
-                return execute(statement, parameters)
+                # The block may replace the connection, or give it away.
+                return (self._execute_awake if self.is_resting else self._connection.execute)(statement, parameters)
 
         with lock:
             self._borrowed, self.execute = lock, execute_in_turn
             try:
                 yield
+                if self._has_small_pages and not self.closed:
+                    self._look_at_size(_LARGEST_COPIED_ASIDE)
             finally:
                 self._borrowed = None
                 # A database that was closed in the block may have given its connection away.
                 if not self.closed:
-                    self.execute = execute
+                    self.execute = self._connection.execute
 
     def _wait(self) -> None:
         if (lock := self._borrowed) is not None:
@@ -238,17 +296,28 @@ class Database:
                 return self._image_by_file(state)
         self.execute("BEGIN IMMEDIATE")
         try:
-            # Rolled back below: the image has these values, the database itself never does.
-            opening.write_state(self._connection, state)
-            return images.alone(self._connection.serialize())
+            if not self._has_small_pages:
+                # Rolled back below: the image has these values, the database itself never does.
+                opening.write_state(self._connection, state)
+                return images.alone(self._connection.serialize())
+            # Some builds of SQLite protect the tables of the search index.
+            with suppress(sqlite3.OperationalError):
+                return self._usual_image(state)
         finally:
             self.execute("ROLLBACK")
+        return self._image_by_file(state)
 
     @property
     def size(self) -> int:
         """The number of bytes of the database."""
-        (pages,), (size,) = self.one("PRAGMA page_count", {}), self.one("PRAGMA page_size", {})
-        return int(pages * size)
+        (count,), (size,) = self.one("PRAGMA page_count", {}), self.one("PRAGMA page_size", {})
+        return int(count * size)
+
+    def _usual_image(self, state: Mapping[str, str | None]) -> bytes:
+        """The image with usual pages: images and files are the same for all databases."""
+        with closing(pages.with_usual_pages(self._connection)) as copy:
+            opening.write_state(copy, state)
+            return images.alone(copy.serialize())
 
     def _image_by_file(self, state: Mapping[str, str | None]) -> bytes:
         """The image by way of a file, since to serialize a large database stops all threads of the process."""
@@ -259,16 +328,19 @@ class Database:
                 self._connection.backup(copy)
                 opening.write_state(copy, state)
                 copy.execute("PRAGMA journal_mode = DELETE")
+                if self._has_small_pages:
+                    pages.give_usual_pages(copy)
             return file.read_bytes()
 
     def check(self) -> None:
         """Check the integrity. Raises ValueError that names the damage."""
         # Checks a copy that replaces the content of a database in use, as an import does: SQLite caches some findings
         # per connection, and so finds some damage only there.
-        with closing(Database()) as trial:
-            trial.one(sql.STATE, {"key": ""})
-            trial.take_over(self)
-            images.check(trial._connection)
+        self.wake()
+        with closing(opening.open_memory(has_small_pages=self._has_small_pages)) as trial:
+            trial.execute(sql.STATE, {"key": ""}).fetchone()
+            self._connection.backup(trial)
+            images.check(trial)
 
     def check_rows(self) -> None:
         """Check the values in all rows. Raises ValueError that names the table and the row."""
@@ -281,12 +353,23 @@ class Database:
         self.wake()
         if self.path is not None:
             self._check_file()
-        other._connection.backup(self._connection)
+        self._take_pages(other)
         self.generation += 1
         self.last_change = self.feed_start = None
         self._forget()
         self.is_taken_over = True
         self._has_large = None
+
+    def _take_pages(self, other: Database) -> None:
+        if self._has_small_pages == other._has_small_pages:
+            other._connection.backup(self._connection)
+        elif self._has_small_pages:
+            if self._connection.in_transaction:
+                raise sqlite3.OperationalError("destination database is in use")
+            self._replace(pages.copy_of(other._connection))
+        else:
+            with closing(pages.with_usual_pages(other._connection)) as source:
+                source.backup(self._connection)
 
     def close(self) -> None:
         self._wait()
@@ -391,25 +474,34 @@ class Database:
             self._bind(opening.open_file(self.path))
             return
         assert self._packed is not None
-        self._bind(opening.open_memory(decompress(self._packed)))
+        content = decompress(self._packed)
+        self._bind(opening.open_memory(content))
         self._packed = None
+        if len(content) > _GROWN:
+            self._look_soon()
 
     def _execute_awake(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any] = {}) -> sqlite3.Cursor:
         self.wake()
         return self.execute(statement, parameters)
 
     def _bind(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.is_resting = False
-        # Tests drop apps without stopping them; their connections must close too.
-        self._finalizer = finalize(self, connection.close)
-        # Bound once: every statement of every request goes through it.
-        self.execute = connection.execute
-        self._transaction = Transaction(connection, self._undo, None if self.path is None else self._check_file)
+        self._go_on_with(connection)
         if self.path is not None and self._identity is None:
             self._identity = _identity(self.path)
         if self._awake is not None:
             self._awake.add(self)
+
+    def _go_on_with(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.is_resting = False
+        if self._has_small_pages:
+            self._looks_from = _LOOK_ROWS
+        # Tests drop apps without stopping them; their connections must close too.
+        self._finalizer = finalize(self, connection.close)
+        if self._borrowed is None:
+            # Bound once: every statement of every request goes through it.
+            self.execute = connection.execute
+        self._transaction = Transaction(connection, self._undo, None if self.path is None else self._check_file)
 
     def _check_file(self) -> None:
         """Raise FileLost if the file was deleted or replaced: SQLite would go on writing to a file without a name."""

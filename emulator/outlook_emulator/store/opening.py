@@ -23,6 +23,8 @@ LOG_SUFFIXES = ("-wal", "-shm")
 _CHECKPOINT_PAGES = 4000
 """After so many pages, the log is copied into the file, and the disk is waited for: less than once in a hundred sends.
 The log of a sandbox takes 16 MB at most, but for a single larger write."""
+_SMALL_PAGE_BYTES = 512
+"""The size of small pages. Each table and index takes at least one page, and a page 312 bytes besides."""
 _LOCKED_FOR = 0.25
 """How long a statement waits, in seconds, while another program has locked the file: all other requests wait too."""
 _log = logging.getLogger("outlook_emulator")
@@ -32,10 +34,12 @@ class IncompatibleFile(Exception):
     """A data file that is no database of the emulator, or one that is damaged or of a later version."""
 
 
-@lru_cache(maxsize=1)
-def _template() -> sqlite3.Connection:
+@lru_cache(maxsize=2)
+def _template(has_small_pages: bool) -> sqlite3.Connection:
     """An empty database with the schema in place; copying its pages beats running the DDL again."""
     connection = connect(":memory:")
+    if has_small_pages:
+        connection.execute(f"PRAGMA page_size = {_SMALL_PAGE_BYTES}")
     for statement in sql.SCHEMA:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -44,7 +48,7 @@ def _template() -> sqlite3.Connection:
 
 @lru_cache(maxsize=1)
 def _make() -> images.Make:
-    return images.make_of(_template())
+    return images.make_of(_template(False))
 
 
 def connect(where: str) -> sqlite3.Connection:
@@ -70,17 +74,21 @@ def write_state(connection: sqlite3.Connection, state: Mapping[str, str | None])
 
 def _tune(connection: sqlite3.Connection, deletion: str = "OFF") -> None:
     # Some builds overwrite what is deleted with zeros, which nobody needs in a test double.
-    connection.execute(f"PRAGMA secure_delete = {deletion}")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    # A script, since the driver keeps other statements prepared, and each takes more than a kilobyte.
+    connection.executescript(f"PRAGMA secure_delete = {deletion}; PRAGMA cache_size = -{CACHE_KIB};")
 
 
-def open_memory(content: bytes | None = None) -> sqlite3.Connection:
-    """Open a database in memory: an empty one, or one with the serialized content of another."""
+def open_memory(content: bytes | None = None, *, has_small_pages: bool = False) -> sqlite3.Connection:
+    """Open a database in memory: one with the serialized content of another, or an empty one.
+
+    With small pages, a database that is empty or nearly so takes a quarter of the memory, and a large one more than
+    others. Images and files have pages of the usual size.
+    """
     connection = connect(":memory:")
     # Without remains of what was deleted, a database that is emptied is like a new one.
     _tune(connection, "FAST")
     if content is None:
-        _template().backup(connection)
+        _template(has_small_pages).backup(connection)
         return connection
     with closing(sqlite3.connect(":memory:")) as source:
         source.deserialize(content)
@@ -100,7 +108,7 @@ def open_or_create(path: Path) -> sqlite3.Connection:
 def create_file(path: Path, state: Mapping[str, str | None] = {}) -> None:
     """Make the file of an empty database with these values of the sandbox's state, whole or not at all."""
     with closing(connect(":memory:")) as connection:
-        _template().backup(connection)
+        _template(False).backup(connection)
         write_state(connection, state)
         # With the mark of a log: to switch to one makes SQLite wait for the disk.
         content = images.with_log(connection.serialize())
@@ -164,7 +172,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> int:
 
 @lru_cache(maxsize=1)
 def _schema() -> frozenset[migrations.SchemaRow]:
-    return migrations.schema_of(_template())
+    return migrations.schema_of(_template(False))
 
 
 def _migrate_file(path: Path, version: int) -> None:
@@ -176,7 +184,7 @@ def _migrate_file(path: Path, version: int) -> None:
         # Created first, because SQLite would make it readable for others.
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
         with closing(connect(str(draft))) as connection:
-            _template().backup(connection)
+            _template(False).backup(connection)
             repaired = _migrate(image, connection)
         write_whole(kept, image)
         draft.replace(path)
@@ -213,7 +221,7 @@ def load(image: bytes) -> sqlite3.Connection:
     connection = connect(":memory:")
     try:
         if 0 < images.version_of(image) < SCHEMA_VERSION:
-            _template().backup(connection)
+            _template(False).backup(connection)
             if repaired := _migrate(image, connection):
                 _log.warning("An image of an earlier schema version was migrated%s", _replaced(repaired))
         else:

@@ -12,12 +12,14 @@ from outlook_emulator.store import opening
 
 _MOST = 4
 """So many spare databases are kept. Each takes some hundred KB."""
+_MOST_PAGES = 300
+"""A database that has grown beyond so many small pages is not kept: it would take more memory than a new one."""
 
 
 class SpareDatabases:
     """Empties databases, and hands them out instead of new ones: to parse the schema takes most of making one.
 
-    An emptied database has the same bytes as a new one, or it is not kept. `close` it.
+    They have small pages. An emptied database has the same image as a new one, or it is not kept. `close` it.
     """
 
     def __init__(self) -> None:
@@ -32,7 +34,7 @@ class SpareDatabases:
     def take(self) -> sqlite3.Connection:
         """An empty database in memory."""
         self._used = True
-        return self._spare.pop() if self._spare else opening.open_memory()
+        return self._spare.pop() if self._spare else opening.open_memory(has_small_pages=True)
 
     def keep(self, connection: sqlite3.Connection) -> None:
         """Take a database that nobody needs any more: empty it, or close it if it cannot become like a new one."""
@@ -45,7 +47,7 @@ class SpareDatabases:
     def prepare(self) -> None:
         """Make sure that the next database need not be made when it is needed."""
         if not self._spare:
-            connection = opening.open_memory()
+            connection = opening.open_memory(has_small_pages=True)
             # To read its schema takes longer than the rest.
             _is_like(connection, _new())
             self._spare.append(connection)
@@ -67,7 +69,10 @@ def _close_all(connections: list[sqlite3.Connection]) -> None:
 
 
 def _empty(connection: sqlite3.Connection) -> bool:
-    """Delete all rows; returns whether the database is now as a new one, to the last byte."""
+    """Delete all rows; returns whether the database has the image of a new one now.
+
+    It may have free pages, which images leave out.
+    """
     new = _new()
     # A statement that has not ended would read the rows of the next sandbox. Beside one, all others fail now.
     connection.interrupt()
@@ -86,10 +91,10 @@ def _empty(connection: sqlite3.Connection) -> bool:
         return False
 
 
-_MARKS = ("PRAGMA schema_version", "PRAGMA page_count", "SELECT id, block FROM message_search_data")
-"""What changes with the schema, with the number of pages, and with every use of the search index.
+_MARKS = ("PRAGMA schema_version", "PRAGMA page_size", "SELECT id, block FROM message_search_data")
+"""What changes with the schema, with usual pages, and with every use of the search index.
 
-Rows alone do not change them. Without rows, two databases with the same marks have the same bytes.
+Rows alone do not change them. Without rows, two databases with the same marks have the same image.
 """
 
 
@@ -102,7 +107,7 @@ class _New(NamedTuple):
 
 @lru_cache(maxsize=1)
 def _new() -> _New:
-    with closing(opening.open_memory()) as connection:
+    with closing(opening.open_memory(has_small_pages=True)) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         # The search index cannot be made like new. A database that has used it is not kept.
         deletions = tuple(f"DELETE FROM {name}" for name in names if not name.startswith("message_search"))
@@ -110,5 +115,8 @@ def _new() -> _New:
 
 
 def _is_like(connection: sqlite3.Connection, new: _New) -> bool:
-    # One after the other: a database with more pages may have a search index that takes long to read.
+    # Looked at first: a database with more pages may have a search index that takes long to read.
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    if pages > _MOST_PAGES:
+        return False
     return all(connection.execute(mark).fetchall() == value for mark, value in zip(_MARKS, new.marks, strict=True))

@@ -34,10 +34,17 @@ def delete_snapshot(request: AdminRequest) -> None:
 
 
 def export_sandbox(request: AdminRequest) -> Binary:
-    size, most = request.sandbox.db.size, request.sandbox.settings.max_export_bytes
+    _check_size(request, request.sandbox.db.size)
+    content = request.sandbox.export()
+    # A file may be larger than the database in memory.
+    _check_size(request, len(content))
+    return Binary(content, SQLITE)
+
+
+def _check_size(request: AdminRequest, size: int) -> None:
+    most = request.sandbox.settings.max_export_bytes
     if size > most:
         raise Conflict(f"The sandbox has {size} bytes. At most {most} bytes can be exported and imported.")
-    return Binary(request.sandbox.export(), SQLITE)
 
 
 def import_sandbox(request: AdminRequest) -> admin_shapes.SandboxFacts:
