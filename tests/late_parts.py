@@ -1,6 +1,7 @@
 """Prints which slow packages were imported by the thread of the event loop, while requests that need them were served.
 
-A process of its own for `tests/server/connector/test_late_parts.py`, since a package is imported once.
+`python -m tests.late_parts list` filters a list, `… trigger` registers a push trigger with a filter. A process of its
+own for `tests/server/connector/test_late_parts.py`, since a package is imported once.
 """
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ from types import ModuleType
 from outlook_emulator.app import create_app
 from outlook_emulator.server.webhooks import http_callback
 from outlook_emulator.settings import Settings
-from tests.loop_lag import Caller
+from tests.loop_lag import ADMIN, Caller
 
 PLACE = "/apim/outlook/me/datasets/calendars/v2/tables/Calendar/items"
 EVENT = {"Subject": "s", "Start": "2026-03-04T10:00:00", "End": "2026-03-04T11:00:00"}
+TRIGGER = {
+    "operationName": "CalendarGetOnNewItemsV2",
+    "notificationDetails": {"callbackUrl": "http://127.0.0.1:9/"},
+    "parameters": [{"name": "table", "value": "Calendar"}, {"name": "$filter", "value": "Subject eq 's'"}],
+}
 SLOW = frozenset({"lark", "icalendar", "httpx", "anyio._backends._asyncio"})
 
 
@@ -37,12 +43,17 @@ class Recorder(MetaPathFinder):
         return None
 
 
-async def run(recorder: Recorder) -> None:
+async def run(recorder: Recorder, filtered: str) -> None:
     sys.meta_path.insert(0, recorder)
     caller = Caller(create_app(Settings()))
     await caller.json("POST", PLACE, EVENT)
     print("an event", *sorted(recorder.threads))
-    await caller.json("GET", f"{PLACE}?$filter=Subject%20eq%20's'")
+    if filtered == "trigger":
+        await caller.json(
+            "PUT", f"{ADMIN}/sandboxes/default/connections/me/triggerConfigs/news", {"properties": TRIGGER}
+        )
+    else:
+        await caller.json("GET", f"{PLACE}?$filter=Subject%20eq%20's'")
     zone = "(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna"
     await caller.json("POST", PLACE, {**EVENT, "TimeZone": zone, "RequiredAttendees": "bob@example.com"})
     await http_callback.post("http://127.0.0.1:0", b"", {}, 10)
@@ -51,4 +62,4 @@ async def run(recorder: Recorder) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Recorder()))
+    asyncio.run(run(Recorder(), sys.argv[1]))

@@ -171,6 +171,8 @@ ROWS = (
         path=f"{_T}/{{name}}",
         summary="Register a push trigger; an existing one starts again from now",
         handler=put_trigger,
+        # The first poll reads the filter, of which the very first takes long.
+        is_long=True,
         accepts=shapes.NewTriggerConfig,
         returns=shapes.TriggerConfig,
         status=201,
