@@ -3,8 +3,6 @@
 In columns that may be NULL, an empty text stands for it, unless a docstring says otherwise.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -1,7 +1,5 @@
 """Rows as they leave the store: field order is column order, so a row becomes a record without a lookup."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import NamedTuple
 

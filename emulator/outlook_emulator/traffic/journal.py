@@ -3,8 +3,6 @@
 Credentials are removed when an entry is read, so that no reader can reveal them. The counts include dropped entries.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from itertools import islice

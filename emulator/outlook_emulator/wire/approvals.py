@@ -1,7 +1,5 @@
 """The shapes of mails that ask for an answer: approvals and mails with options."""
 
-from __future__ import annotations
-
 from typing import Annotated, Required
 
 from typing_extensions import TypedDict

@@ -4,8 +4,6 @@ Flat events are read with their enumerations as numbers or as text, depending on
 text.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Generic, Required, TypeVar
 
 from typing_extensions import TypedDict

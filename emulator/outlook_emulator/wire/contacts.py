@@ -1,7 +1,5 @@
 """The shapes of contacts, and of the addresses that they share with events."""
 
-from __future__ import annotations
-
 from typing import Annotated, Required
 
 from typing_extensions import TypedDict

@@ -24,11 +24,8 @@ from outlook_emulator.wire.metadata_convert import listed, table_metadata
 _LISTS = ("ImAddresses", "HomePhones", "BusinessPhones", "Categories")
 _PLACES = ("Home", "Business", "Other")
 _PLACE_PARTS = ("Street", "City", "State", "CountryOrRegion", "PostalCode")
-_TEXTS = tuple(
-    name
-    for name in members_of(Contact)
-    if any(field.name == snake_case(name) and field.type == "str | None" for field in fields(Card))
-)
+_TEXT_FIELDS = frozenset(field.name for field in fields(Card) if field.type == "str | None")
+_TEXTS = tuple(name for name in members_of(Contact) if snake_case(name) in _TEXT_FIELDS)
 _REQUIRED = ("GivenName",)
 """The required members in the recorded metadata of a contact folder; the operation's description has more."""
 _NULL_AT_FIRST = ("AssistantName", "Manager", "MobilePhone1")

@@ -1,7 +1,5 @@
 """The shapes of mails, and the query parameters that select them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Generic, NamedTuple, Required, TypeVar
 
 from typing_extensions import TypedDict

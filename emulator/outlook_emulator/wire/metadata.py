@@ -3,8 +3,6 @@
 Calendars and contact folders are both served as tables, so their envelopes and paging queries are here too.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Generic, NotRequired, TypeVar
 
 from typing_extensions import TypedDict

@@ -1,7 +1,5 @@
 """The shapes of subscriptions, and of the notifications that the connector's own back end sends."""
 
-from __future__ import annotations
-
 from typing import Annotated, Generic, Required, TypeVar
 
 from typing_extensions import TypedDict

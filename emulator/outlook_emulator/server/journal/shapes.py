@@ -1,7 +1,5 @@
 """JSON shapes of the journal."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, get_args
 
 from typing_extensions import TypedDict
