@@ -31,6 +31,7 @@ VOCABULARY = {
     "descriptors",
     "enums",
     "errors",
+    "frozen",
     "ids",
     "odata",
     "options",

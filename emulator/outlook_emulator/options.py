@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from outlook_emulator.frozen import Frozen
 
 
 class Form(NamedTuple):
@@ -29,8 +31,7 @@ _LABEL = rf"[^:{NOT_IN_ADDRESSES}]+"
 DOMAIN = Form(re.compile(rf"(?=.{{1,200}}\Z){_LABEL}(?:\.{_LABEL})*"), "a domain of mail addresses such as outlook.com")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Option:
+class Option(Frozen, kw_only=True):
     """One option, as its declaration describes it.
 
     `name` is the attribute and, in tests, the keyword. `member` is the JSON name, `flag` the command-line flag, or the

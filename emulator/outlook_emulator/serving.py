@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -26,6 +26,7 @@ from outlook_emulator import certificates, descriptors
 from outlook_emulator.clock import Clock
 from outlook_emulator.early_app import EarlyApp
 from outlook_emulator.errors import ConnectorError
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.parts import Parts
 from outlook_emulator.sandbox.aside import LookUps, all_work_ended
 from outlook_emulator.sandbox.registry import Sandboxes
@@ -49,8 +50,7 @@ _PATIENCE = 0.4
 """How long the requests themselves have to finish then, after a tenth of a second that uvicorn always waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Frozen):
     """A running emulator, which responds at `url` until the block of `running` ends.
 
     `app.state.sandboxes` is its registry of sandboxes. `ca_file` is the path of the certificate that clients must
@@ -89,6 +89,8 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
 
             def on_ready() -> None:
                 announce()
+                # Otherwise the first body would hold all requests meanwhile.
+                threading.Thread(target=body.prepare, daemon=True).start()
                 app.complete().add_done_callback(lambda _: _settle())
 
             server = _Server(config, on_ready)
@@ -108,12 +110,10 @@ def serve(settings: Settings, *, loading: AbstractContextManager[object] | None 
 
 
 def _settle() -> None:
-    """Do what can wait until all of the server is imported."""
-    # What is there now stays, so no collection of garbage needs to look at it.
+    """Collect garbage from now on, when all of the server is imported."""
+    # What is there now stays, so no collection needs to look at it.
     gc.freeze()
     gc.enable()
-    # Otherwise the first body would hold all requests meanwhile.
-    threading.Thread(target=body.prepare, daemon=True).start()
 
 
 def _stop_on_hangup(server: uvicorn.Server) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
 from typing import Any, Literal, NamedTuple
 
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.options import DOMAIN, URL, Option, option, options_of
 
 ENVIRONMENT_PREFIX = "OUTLOOK_EMULATOR_"
@@ -31,8 +31,7 @@ class CallbackHosts(NamedTuple):
 ONLY_HERE = CallbackHosts()
 
 
-@dataclass(frozen=True, kw_only=True)
-class _ServerSettings:
+class _ServerSettings(Frozen, kw_only=True):
     """Where and for whom the server listens, and what it starts with."""
 
     host: str = option("127.0.0.1", "address to listen on")
@@ -123,8 +122,7 @@ class _ServerSettings:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
+class Limits(Frozen, kw_only=True):
     """How much one connection may request. 0 switches a limit off.
 
     The period is a sliding window: a call counts until it is a whole period old.
@@ -162,8 +160,7 @@ class Limits:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _TrafficSettings(Limits):
+class _TrafficSettings(Limits, kw_only=True):
     """How a sandbox treats and records requests."""
 
     faults: str = option("", "file of fault rules to arm in the default sandbox at start")
@@ -192,8 +189,7 @@ class _TrafficSettings(Limits):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailboxSettings:
+class MailboxSettings(Frozen, kw_only=True):
     """The limits of a mailbox, and behaviour of the mail service that differs between installations."""
 
     max_mail_bytes: int = option(
@@ -265,8 +261,7 @@ class MailboxSettings:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings(MailboxSettings, _TrafficSettings, _ServerSettings):
+class Settings(MailboxSettings, _TrafficSettings, _ServerSettings, kw_only=True):
     """The settings of a server. They live as long as its app. Sizes are in bytes."""
 
     callback_timeout: int = option(10, "longest duration of a callback, in seconds", least=0)

@@ -7,13 +7,11 @@ sql`), `SCHEMA_VERSION` in `store/opening.py`, `Card` here, the shapes in `wire/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.mailbox.message import Address
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
+class Card(Frozen, kw_only=True):
     """The fields of a contact, named like the columns of the store; None where a field is not set.
 
     `birthday` is in microseconds since 1970. The parts of postal addresses are `home_…`, `business_…` and `other_…`.

@@ -16,11 +16,11 @@ property of our own) need no edit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple, TypedDict
 
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, DayOfWeek, Importance, ResponseType, ShowAs, WeekIndex
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.mailbox.message import Address
 from outlook_emulator.store.records import AFTER_EVENTS, FIRST_EVENT, Event
 
@@ -39,8 +39,7 @@ class Attendee(NamedTuple):
     responded: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Frozen):
     """How a series repeats, in the event's own zone and in the terms of the connector's first version.
 
     `pattern`, `days_of_week`, `first_day_of_week` and `index` hold values of PatternType, DayOfWeek and WeekIndex.
@@ -61,8 +60,7 @@ class Rule:
     count: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventFields:
+class EventFields(Frozen, kw_only=True):
     """The content of an event, independent of any calendar.
 
     `start` and `end` are microseconds since 1970. Zones are Windows ids, or IANA names where Windows has none. An

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from random import Random
 from typing import NamedTuple
 
@@ -14,8 +14,7 @@ from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Owner
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rules(MailboxSettings):
+class Rules(MailboxSettings, kw_only=True):
     """The settings of a mailbox, and what differs by sandbox or request.
 
     Links in mails need `sandbox`, the name of the sandbox. `hides` decides by name whether an attachment is hidden,

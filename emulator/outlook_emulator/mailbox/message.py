@@ -1,11 +1,9 @@
 """The values of mail: addresses, attachments, and a mail that is in no folder yet."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from outlook_emulator.enums import Importance
+from outlook_emulator.frozen import Frozen
 
 DEFAULT_IMPORTANCE = Importance.Normal
 
@@ -17,8 +15,7 @@ class Address(NamedTuple):
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Frozen):
     """An attachment. `content_id` has no angle brackets; inline attachments are shown in the body."""
 
     name: str

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from outlook_emulator.clock import moment
+from outlook_emulator.frozen import Frozen
 
 KeyOf = Callable[[str], int | None]
 """Looks up the store's key of a wire id; None when nothing has that id."""
@@ -35,8 +35,7 @@ class Kind(Enum):
     ID = "an id"
 
 
-@dataclass(frozen=True, eq=False)
-class Member:
+class Member(Frozen, eq=False):
     """A property to filter and order by: `field` is the record's field and the table's column.
 
     Instants are microseconds since 1970, flags 0 or 1, ids the store's keys. With `names`, the kind is NUMBER: an
@@ -48,8 +47,7 @@ class Member:
     names: type[IntEnum] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Collection:
+class Collection(Frozen, eq=False):
     """A list for `any` and `all`: JSON text in the record's `field`, and rows of `list_entry` with that `member`.
 
     `items` maps a folded path after the lambda's variable to a column of `list_entry`; "" is the variable itself.
@@ -59,8 +57,7 @@ class Collection:
     items: Mapping[str, Member]
 
 
-@dataclass(frozen=True, eq=False)
-class Vocabulary:
+class Vocabulary(Frozen, eq=False):
     """The filterable properties of one kind of record, by folded path. `kind` names the table."""
 
     kind: str
@@ -99,8 +96,7 @@ class Node(Protocol):
     def __hash__(self) -> int: ...
 
 
-@dataclass(frozen=True, eq=False)
-class Field:
+class Field(Frozen, eq=False):
     """A property of the record (`depth` 0) or of the item of the lambda at that depth, with its path as written."""
 
     member: Member
@@ -115,8 +111,7 @@ class Field:
         return value_of(self.member, scope.rows[self.depth])
 
 
-@dataclass(frozen=True, eq=False)
-class Value:
+class Value(Frozen, eq=False):
     """A literal, in the form that the store keeps."""
 
     value: str | int | float | None
@@ -126,8 +121,7 @@ class Value:
         return self.value
 
 
-@dataclass(frozen=True, eq=False)
-class Key:
+class Key(Frozen, eq=False):
     """A wire id, looked up when the query runs."""
 
     text: str
@@ -137,8 +131,7 @@ class Key:
         return key(self.text, scope.key_of)
 
 
-@dataclass(frozen=True, eq=False)
-class Function:
+class Function(Frozen, eq=False):
     """A function: its argument kinds, of which the last `optional` may be omitted, its result kind and its code."""
 
     takes: tuple[Kind, ...]
@@ -147,8 +140,7 @@ class Function:
     optional: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class Call:
+class Call(Frozen, eq=False):
     """A function call. If an argument is null, the result is null, or false for a condition."""
 
     name: str
@@ -165,8 +157,7 @@ class Call:
         return FUNCTIONS[self.name].run(*values)
 
 
-@dataclass(frozen=True, eq=False)
-class Compare:
+class Compare(Frozen, eq=False):
     """A comparison of two values of one kind; a single literal is on the right."""
 
     operator: str
@@ -181,8 +172,7 @@ class Compare:
         return bool(COMPARISONS[self.operator](left, right))
 
 
-@dataclass(frozen=True, eq=False)
-class Within:
+class Within(Frozen, eq=False):
     """Whether a list contains a value."""
 
     left: Node
@@ -193,8 +183,7 @@ class Within:
         return self.left.of(scope) in [value.of(scope) for value in self.values]
 
 
-@dataclass(frozen=True, eq=False)
-class Junction:
+class Junction(Frozen, eq=False):
     """Conditions joined by `and` (if `every`) or by `or`."""
 
     every: bool
@@ -205,8 +194,7 @@ class Junction:
         return (all if self.every else any)(part.of(scope) for part in self.parts)
 
 
-@dataclass(frozen=True, eq=False)
-class Not:
+class Not(Frozen, eq=False):
     """The negation of a condition."""
 
     part: Node
@@ -216,8 +204,7 @@ class Not:
         return not self.part.of(scope)
 
 
-@dataclass(frozen=True, eq=False)
-class Lambda:
+class Lambda(Frozen, eq=False):
     """Whether a condition holds for all or any items of a list; without a condition, whether the list has items.
 
     `depth` is the item's index in the scope. With `correlated`, the condition also refers to the record or to an outer

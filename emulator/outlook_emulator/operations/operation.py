@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from functools import cached_property, partial
 from inspect import signature
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from outlook_emulator.enums import Watched
 from outlook_emulator.errors import ConnectorError
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.wire.base import Parameter, Reply, Schema, is_shape, members_of, parameters_of, snake_case, unwrap
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -41,8 +42,7 @@ class WireName(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Operation:
+class Operation(Frozen, kw_only=True):
     """One row of the published surface. Routing, binding, the Swagger document and the coverage table read it.
 
     `run` is a mailbox function, called as `run(mailbox, body?, **path_and_query)` with snake_case names. `query` is a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, is_dataclass, replace
+from dataclasses import MISSING, is_dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Required, TypeVar
 
@@ -17,8 +17,7 @@ from outlook_emulator.wire.base import Schema
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Whole(Schema):
+class Whole(Schema, kw_only=True):
     """A whole number between two bounds, written as a JSON number: no text, no boolean, no fraction."""
 
     format: str | None = "int64"

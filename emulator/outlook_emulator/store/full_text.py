@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.store.search_tree import EVERYTHING, NOTHING, And, Node, Or, Span, Term, both, either, tag
 
 MAX_ALTERNATIVES = 64
@@ -14,8 +14,7 @@ class TooManyAlternatives(Exception):
     """A search that combines dates with other terms in more than `MAX_ALTERNATIVES` ways."""
 
 
-@dataclass(frozen=True)
-class Alternative:
+class Alternative(Frozen):
     """One way to satisfy a search: all of its conditions hold.
 
     `match` is an FTS5 MATCH expression; `since` and `until` bound the instant of receipt, both included, in

@@ -6,11 +6,12 @@ Only leaves can be negated. `And(())` matches everything, `Or(())` nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from outlook_emulator.frozen import Frozen
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(Frozen):
     """The instants from `since` to `until`, both included, in microseconds since 1970 (UTC); None is an open end.
 
     As a condition: the message was received in the span.
@@ -38,8 +39,7 @@ class Span:
         return (*before, *after)
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(Frozen):
     """A condition on text: one of the `columns` of the index contains the words of `text` in sequence.
 
     The last word may be the start of a longer one if `is_prefix`.
@@ -51,15 +51,13 @@ class Term:
     negated: bool = False
 
 
-@dataclass(frozen=True)
-class And:
+class And(Frozen):
     """All parts match."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
-class Or:
+class Or(Frozen):
     """At least one part matches."""
 
     parts: tuple[Node, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from outlook_emulator.errors import InvalidRequest
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.traffic.fault_plan import FaultMatch
 
 _NAME, _STARS = re.compile(r"\{\w+\}"), re.compile(r"\*+")
@@ -52,8 +53,7 @@ class CallFacts:
             return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Match:
+class Match(Frozen, kw_only=True):
     """A condition on requests. All its members must match; texts ignore case, and `*` stands for any text.
 
     `path` starts below the connection id. `query` holds patterns by parameter, `body` by member, with dots between

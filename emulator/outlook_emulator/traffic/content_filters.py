@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.options import option
 
 MOST = 1000
 """The greatest number of items in a list."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MailFilter:
+class MailFilter(Frozen, kw_only=True):
     """Which mails of a folder to list. They come newest first."""
 
     folder: str = option("Inbox", "folder, as a path or an id", metavar="PATH")
@@ -21,8 +19,7 @@ class MailFilter:
     skip: int = option(0, "leave out this number of mails", least=0, metavar="N")
 
 
-@dataclass(frozen=True, kw_only=True)
-class EventFilter:
+class EventFilter(Frozen, kw_only=True):
     """Which events of a calendar to list.
 
     With `since` or `until`, the events of that time come by start, a series as its occurrences; the time is 30 days
@@ -38,8 +35,7 @@ class EventFilter:
     skip: int = option(0, "leave out this number of events", least=0, metavar="N")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContactFilter:
+class ContactFilter(Frozen, kw_only=True):
     """Which contacts of a folder to list. They come in the order of their creation."""
 
     folder: str = option("Contacts", "contact folder, by name or id", metavar="NAME")

@@ -6,9 +6,10 @@ Command-line flags, JSON members, keywords in tests and the documentation's tabl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING
 from typing import Any, Literal
 
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.options import option
 
 Shape = Literal["connector", "gateway", "wrapped", "policy"]
@@ -18,8 +19,7 @@ Break = Literal["reset", "cut", "stall", "malformed"]
 _MOST_COUNTED = 1_000_000_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class FaultMatch:
+class FaultMatch(Frozen, kw_only=True):
     """Which requests a rule applies to. A request must match every option.
 
     Patterns ignore case, and `*` stands for any text. `path` starts below the connection id. Names in `body` may reach
@@ -37,8 +37,7 @@ class FaultMatch:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class FaultWhen:
+class FaultWhen(Frozen, kw_only=True):
     """Which of the matching requests a rule acts on.
 
     Matching requests are counted from 1, without those that an earlier rule acted on. `from` and `until` are instants,
@@ -57,8 +56,7 @@ class FaultWhen:
     until: str | None = option(None, "act until this instant, or for this duration", metavar="WHEN")
 
 
-@dataclass(frozen=True, kw_only=True)
-class FaultEffect:
+class FaultEffect(Frozen, kw_only=True):
     """What a rule does to a request: a named fault, or the other options.
 
     As JSON, a text stands for the fault of that name. A text `body` is sent as it is, anything else as JSON. In the
@@ -86,8 +84,7 @@ class FaultEffect:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class FaultRule:
+class FaultRule(Frozen, kw_only=True):
     """One rule: which requests, when, and what happens to them.
 
     `effect` happens every time; in a `sequence` each request gets the next effect. `work` in a sequence lets a request
@@ -104,8 +101,7 @@ class FaultRule:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class FaultPlan:
+class FaultPlan(Frozen, kw_only=True):
     """Rules that are armed together, all or none.
 
     With a `header` they apply only to requests that carry it as `x-outlook-emulator-plan`.

@@ -6,11 +6,12 @@ Matching a rule and counting its use is one step without an await, so that concu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from typing import Any, Final, Literal, NamedTuple
 
 from outlook_emulator.errors import Conflict, ConnectorError, NotFound
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.traffic.call_facts import CallFacts, Match
 from outlook_emulator.traffic.fault_plan import Break, DelayClock, Phase
 
@@ -37,8 +38,7 @@ class CannedResponse(NamedTuple):
     content_type: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Effect:
+class Effect(Frozen, kw_only=True):
     """What happens to a request. The default effect lets it work.
 
     `response` replaces the operation's response; with `families`, only for operations of these families. `by_family`
@@ -70,8 +70,7 @@ class Effect:
 WORK = Effect()
 
 
-@dataclass(frozen=True, kw_only=True)
-class When:
+class When(Frozen, kw_only=True):
     """Which of the matching requests a rule acts on, counted from 1 since it was armed.
 
     `nth` names them, `after` skips the first ones, `times` limits how often the rule acts. `probability` is applied to

@@ -7,7 +7,6 @@ from the declaration.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from outlook_emulator.options import option, options_of
@@ -18,8 +17,7 @@ MOST = 1000
 EntryKind = Literal["exchange", "delivery", "import"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class JournalFilter(FaultMatch):
+class JournalFilter(FaultMatch, kw_only=True):
     """Which entries to find. An entry must match every filter.
 
     Texts other than `kind`, `connection`, `operation`, `family` and `method`, and the values of `query` and `body`, are

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
 
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.options import Option, option, options_of
 
 LONGEST = 60
@@ -20,8 +20,7 @@ PROGRESS: tuple[Progress, ...] = get_args(Progress)
 DEFAULT_PROGRESS: Progress = "attempted"
 
 
-@dataclass(frozen=True, kw_only=True)
-class WaitConditions:
+class WaitConditions(Frozen, kw_only=True):
     """What to wait for; an item must match all conditions.
 
     An item counts once it matches, even if it is gone by the end of the wait. A callback is any request that the

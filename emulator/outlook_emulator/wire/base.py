@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from types import NoneType, UnionType
@@ -30,12 +29,12 @@ from typing_extensions import is_typeddict
 
 from outlook_emulator import enums
 from outlook_emulator.errors import ConnectorError, InvalidRequest
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.mailbox import addresses, isotimes
 from outlook_emulator.options import camel
 
 
-@dataclass(frozen=True, kw_only=True)
-class Schema:
+class Schema(Frozen, kw_only=True):
     """What a Swagger document says about a value beyond its Python type.
 
     An enumeration is written as text with `names`, as integers with `numbers`; `choices` is one without integers. `key`
@@ -131,8 +130,7 @@ REQUIRED: Final = object()
 """The default of a required parameter."""
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Frozen):
     """A query or header parameter: its wire name, its keyword in the mailbox function, and its type."""
 
     name: str

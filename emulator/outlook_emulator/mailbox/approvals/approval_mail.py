@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import orjson
 
 from outlook_emulator.enums import QuestionKind
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.mailbox.message import Mail
 from outlook_emulator.mailbox.stored_body import without_document_tags
 from outlook_emulator.patterns import pattern
@@ -32,8 +32,7 @@ _HTML = pattern(rf"<!doctype\b|</?(?:{_ELEMENTS.replace(' ', '|')})(?:[\s/][^<>]
 _BARE_AMPERSAND = pattern(r"&(?!#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRequest:
+class ApprovalRequest(Frozen, kw_only=True):
     """A request to send a mail with options to choose from.
 
     `mail` has the recipients, the subject and the attachments; its body is the caller's HTML or plain text. The answer

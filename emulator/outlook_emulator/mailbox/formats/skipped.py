@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, TypeVar
+
+from outlook_emulator.frozen import Frozen
 
 MOST_LISTED = 1000
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedItem:
+class SkippedItem(Frozen):
     """An item or a part of an item in a file that an import left out, and why.
 
     `item` names it as a reader of the file knows it, for example `event "Standup"`. `line` is its first line, from 1;
@@ -35,8 +36,7 @@ def listed(skipped: list[SkippedItem]) -> list[SkippedItem]:
     return [*skipped[:MOST_LISTED], SkippedItem(f"{more} more items", None, "Only the first thousand are listed.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed(Generic[T]):
+class Parsed(Frozen, Generic[T]):
     """The items of a file that an import takes, and what it leaves out."""
 
     items: list[T]

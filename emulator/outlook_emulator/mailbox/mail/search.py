@@ -13,10 +13,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Never
 
 from outlook_emulator.errors import InvalidField
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.mailbox.mail.search_dates import read_span
 from outlook_emulator.patterns import pattern
 from outlook_emulator.store.search_tree import EVERYTHING, NOTHING, Node, Term, both, either, negated, tag
@@ -42,8 +43,7 @@ def parse(query: str, now: int) -> Node:
 # --- Leaves: the meaning of a word, phrase or value of a property ----------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Token:
+class _Token(Frozen):
     """A token of the query; `kind` is a group of `_TERM` or `end`, `position` counts from 0."""
 
     kind: str
@@ -94,8 +94,7 @@ def _importance(token: _Token) -> Node:
     return tag(f"importance{level}")
 
 
-@dataclass(frozen=True)
-class _Received:
+class _Received(Frozen):
     """The leaf of `received` and of `sent`, which is treated as the same."""
 
     now: int

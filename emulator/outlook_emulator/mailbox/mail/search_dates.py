@@ -7,10 +7,10 @@ weeks start on Sunday as in Outlook's US default.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from outlook_emulator.clock import microseconds, moment
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.patterns import pattern
 from outlook_emulator.store.search_tree import Span
 
@@ -48,8 +48,7 @@ def _compared(period: _Period, comparison: str) -> Span:
     return Span(period.since, period.until)
 
 
-@dataclass(frozen=True)
-class _Period:
+class _Period(Frozen):
     """The instants that one written date covers, both ends included; unlike a span it has no open end."""
 
     since: int

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 
 from outlook_emulator.errors import NotFound
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 MIME = "message/rfc822"
 
 
-@dataclass(frozen=True)
-class AdminRequest:
+class AdminRequest(Frozen):
     """A request to the admin API, read and checked against the declaration of its operation.
 
     `path` holds the parameters of the path. `content` is the body as it was sent. `body` is the JSON object in it, None
@@ -62,8 +61,7 @@ class AdminRequest:
         return self.sandbox.mailbox(self.connection[1])
 
 
-@dataclass(frozen=True, kw_only=True)
-class AdminOperation:
+class AdminOperation(Frozen, kw_only=True):
     """One operation of the admin API.
 
     `handler` takes the request and returns, or returns an awaitable of, what `returns` declares; None is an empty body.

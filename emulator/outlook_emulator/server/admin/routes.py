@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import Any
@@ -24,6 +23,7 @@ from outlook_emulator.errors import (
     NothingCame,
     PartsLeftOut,
 )
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.options import camel
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.admin import (
@@ -103,8 +103,7 @@ def admin_routes(sandboxes: Sandboxes, webhooks: Webhooks, gate: Gate) -> list[B
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Endpoint:
+class _Endpoint(Frozen):
     """The operations of one path, by method."""
 
     sandboxes: Sandboxes

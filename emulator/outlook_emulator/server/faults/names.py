@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from outlook_emulator.errors import (
@@ -21,6 +21,7 @@ from outlook_emulator.errors import (
     TokenExpired,
     Unauthorized,
 )
+from outlook_emulator.frozen import Frozen
 from outlook_emulator.mailbox.mailbox import Rules
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.operations.operation import Kind, Operation, Scope
@@ -56,8 +57,7 @@ _PERIOD = Limits().calls_period
 _SEARCH = "searchQuery"
 
 
-@dataclass(frozen=True, kw_only=True)
-class NamedFault:
+class NamedFault(Frozen, kw_only=True):
     """A fault of the connector that rules use by name.
 
     `make` returns its effect; `takes` are the options that it allows besides the name and the delay.
