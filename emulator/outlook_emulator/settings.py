@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from ipaddress import ip_address
 from typing import Any, Literal, NamedTuple
 
@@ -269,7 +269,7 @@ class Settings(MailboxSettings, _TrafficSettings, _ServerSettings, kw_only=True)
         "no", "a subscriber must first echo a `validationToken` that is sent to its callback"
     )
 
-    @property
+    @cached_property
     def hosts_of_callbacks(self) -> CallbackHosts:
         """The hosts of `callback_hosts`. Whom other machines reach must not call services of this one for them."""
         return CallbackHosts(frozenset(host.lower() for host in listed(self.callback_hosts)), _is_here(self.host))

@@ -13,6 +13,8 @@ from outlook_emulator.settings import ONLY_HERE, CallbackHosts, MailboxSettings,
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.records import Owner
 
+_SETTINGS = tuple(field.name for field in fields(MailboxSettings))
+
 
 class Rules(MailboxSettings, kw_only=True):
     """The settings of a mailbox, and what differs by sandbox or request.
@@ -34,7 +36,7 @@ class Rules(MailboxSettings, kw_only=True):
     @classmethod
     def of(cls, settings: Settings, sandbox: str) -> Rules:
         """The rules for the mailboxes of a sandbox."""
-        values = {field.name: getattr(settings, field.name) for field in fields(MailboxSettings)}
+        values = {name: getattr(settings, name) for name in _SETTINGS}
         return cls(
             **values,
             sandbox=sandbox,

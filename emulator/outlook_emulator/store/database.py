@@ -495,7 +495,8 @@ class Database:
         self._connection = connection
         self.is_resting = False
         if self._has_small_pages:
-            self._looks_from = _LOOK_ROWS
+            # A connection that was used before has changed rows already.
+            self._looks_from = connection.total_changes + _LOOK_ROWS
         # Tests drop apps without stopping them; their connections must close too.
         self._finalizer = finalize(self, connection.close)
         if self._borrowed is None:
