@@ -20,7 +20,7 @@ PATHS = ("/_emulator/api/sandboxes", "/_emulator/", "/_emulator/s/default/", "/_
 
 def is_served(name: str | None, scope: Mapping[str, Any] = LOOPBACK, **settings: Any) -> bool:
     try:
-        Hosts(Settings(**settings)).check(dict(scope), name)
+        Hosts(Settings(**settings)).check(dict(scope), None if name is None else name.encode())
     except MisdirectedRequest:
         return False
     return True

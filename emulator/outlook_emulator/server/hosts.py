@@ -49,15 +49,16 @@ class Hosts:
         self._is_open = settings.host in _EVERYWHERE
         self._for_clients = for_clients
         # Most requests of a client have the same header, and reading an address takes longer than a look here.
-        self._served: set[tuple[str, str]] = set()
+        self._served: set[tuple[str, bytes]] = set()
 
-    def check(self, scope: Scope, host: str | None) -> None:
-        """Raise MisdirectedRequest for a host name that is not the server's."""
-        if self._is_open or not host:
+    def check(self, scope: Scope, header: bytes | None) -> None:
+        """Raise MisdirectedRequest for a Host header with a name that is not the server's."""
+        if self._is_open or not header:
             return
-        seen = ((scope.get("server") or ("",))[0], host)
+        seen = ((scope.get("server") or ("",))[0], header)
         if seen in self._served:
             return
+        host = header.decode("latin-1")
         if _is_loopback(scope) and not self._is_own(host_name(host)):
             raise MisdirectedRequest(host)
         if len(self._served) < _MOST_SEEN:

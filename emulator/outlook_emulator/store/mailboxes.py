@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import orjson
 
@@ -45,13 +45,9 @@ def owner_by_address(db: Database, address: str) -> Owner | None:
     return owner
 
 
-def owners_by_address(db: Database, addresses: Sequence[str]) -> dict[str, Owner]:
+def owners_by_address(db: Database, addresses: Iterable[str]) -> dict[str, Owner]:
     """The owners with these addresses, which must be in lower case, by address."""
-    if len(addresses) == 1:
-        # By far the most frequent case, and mostly answered without a statement.
-        owner = owner_by_address(db, addresses[0])
-        return {} if owner is None else {addresses[0]: owner}
-    rows = db.all(sql.MAILBOXES_BY_ADDRESS, {"addresses": orjson.dumps(addresses).decode()})
+    rows = db.all(sql.MAILBOXES_BY_ADDRESS, {"addresses": orjson.dumps([*addresses]).decode()})
     return {owner.address: owner for owner in map(Owner._make, rows)}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
-from outlook_emulator.content_limits import ATTACHMENTS, RECIPIENTS
+from outlook_emulator.content_limits import ATTACHMENTS, RECIPIENTS, ContentLimit
 from outlook_emulator.errors import (
     InlineImageTooLarge,
     InvalidRecipients,
@@ -124,16 +125,19 @@ def deliver(
 
 def check_size(mailbox: Mailbox, mail: Mail) -> None:
     """Raise MessageTooLarge for a mail above the connector's limit, TooMuchContent for one with too many parts."""
-    for limit, count in (
-        (RECIPIENTS, len(mail.to) + len(mail.cc) + len(mail.bcc)),
-        (ATTACHMENTS, len(mail.attachments)),
-    ):
-        if count > limit.most:
-            raise TooMuchContent(f"The mail has {count} {limit.counts}; at most {limit.most} are allowed.")
-    size = _utf8_size(mail.body) + sum(len(attachment.content) for attachment in mail.attachments)
+    _check_count(len(mail.to) + len(mail.cc) + len(mail.bcc), RECIPIENTS)
+    size = _utf8_size(mail.body)
+    if mail.attachments:
+        _check_count(len(mail.attachments), ATTACHMENTS)
+        size += sum(len(attachment.content) for attachment in mail.attachments)
     most = mailbox.rules.max_mail_bytes
     if most and size > most:
         raise MessageTooLarge(size, most)
+
+
+def _check_count(count: int, limit: ContentLimit) -> None:
+    if count > limit.most:
+        raise TooMuchContent(f"The mail has {count} {limit.counts}; at most {limit.most} are allowed.")
 
 
 def _utf8_size(text: str) -> int:
@@ -298,20 +302,21 @@ def _return(mailbox: Mailbox, sent: Mail, failed: list[str], conversation_id: in
 
 def find_owner(mailbox: Mailbox, address: str) -> Owner | None:
     """The owner in this sandbox who gets mail for `address`; `name+tag@` reaches `name@`, as on Outlook.com."""
-    return find_owners(mailbox, [address])[0]
+    return _owner_of(address, partial(mailboxes.owner_by_address, mailbox.db))
 
 
 def find_owners(mailbox: Mailbox, recipients: Sequence[str]) -> list[Owner | None]:
-    """The owner who gets the mail for each of these addresses, as in `find_owner`, with few statements."""
-    whole = [address.lower() for address in recipients]
-    owners = mailboxes.owners_by_address(mailbox.db, whole)
+    """The owner who gets the mail for each of these addresses, as in `find_owner`; one statement for many of them."""
+    if len(recipients) == 1:
+        return [find_owner(mailbox, recipients[0])]
+    candidates = {*map(str.lower, recipients), *(untagged(address) for address in recipients if "+" in address)}
+    owners = mailboxes.owners_by_address(mailbox.db, candidates)
+    return [_owner_of(address, owners.get) for address in recipients]
+
+
+def _owner_of(address: str, look_up: Callable[[str], Owner | None]) -> Owner | None:
     # The whole address first: a mailbox may have a `+tag` in its own address.
-    tagged = [address for address in whole if "+" in address and address not in owners]
-    if tagged:
-        without_tag = [*map(untagged, tagged)]
-        reached = mailboxes.owners_by_address(mailbox.db, without_tag)
-        owners |= {address: reached[bare] for address, bare in zip(tagged, without_tag, strict=True) if bare in reached}
-    return [owners.get(address) for address in whole]
+    return look_up(address.lower()) or (look_up(untagged(address)) if "+" in address else None)
 
 
 def is_for(owner_address: str, address: str) -> bool:

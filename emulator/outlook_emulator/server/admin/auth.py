@@ -31,7 +31,7 @@ class Gate:
 
     def check_host(self, request: Request) -> None:
         """Raise MisdirectedRequest for a host name that is not the server's."""
-        self._hosts.check(request.scope, request.headers.get("host"))
+        self._hosts.check(request.scope, request.headers.get("host", "").encode("latin-1"))
 
     def accepts(self, token: str) -> bool:
         """Whether a text is the token."""

@@ -68,6 +68,8 @@ _MOST_WARNINGS = 1000
 _KEPT_PLACES = 1024
 """How many paths are remembered with what they name: a client uses the same ones again and again."""
 _LONGEST_KEPT = 300
+_KEPT_CREDENTIALS = 256 * 1024
+"""How many bytes of accepted credentials are remembered: only the settings decide about them."""
 _LONGEST_HEADER = 1000
 
 
@@ -99,6 +101,7 @@ class Connector:
         self._endpoints: dict[str, Endpoint] = {}
         self._hosts = Hosts(settings, for_clients=True)
         self._origins = frozenset(origins_of(settings.cors_origins))
+        self._accepted: Recent[bytes, bool] = Recent(_KEPT_CREDENTIALS)
         self._is_strict = settings.strict == "yes"
         self._warned: set[str] = set()
         # Apart from the sandboxes' own: a refused request must not change the ids that follow.
@@ -174,7 +177,7 @@ class Connector:
 
     def _check_origin(self, exchange: Exchange) -> None:
         """Refuse what pages of other sites send, which may have rebound their name. Raises ConnectorError."""
-        self._hosts.check(exchange.scope, exchange.header("host"))
+        self._hosts.check(exchange.scope, exchange.headers.get(b"host"))
         # Recipients follow the links of a mail, and send its forms, from pages of their own.
         if exchange.headers.get(b"sec-fetch-site") != b"cross-site" or exchange.row.answers:
             return
@@ -186,10 +189,12 @@ class Connector:
 
     def _authorize(self, exchange: Exchange) -> None:
         """Check the credential, except where the connector's own back end or a recipient calls. Raises Unauthorized."""
-        if exchange.row.scope is not OperationScope.CONNECTION:
+        credential = exchange.headers.get(b"authorization", b"")
+        if credential in self._accepted or exchange.row.scope is not OperationScope.CONNECTION:
             return
         try:
             authorize(exchange, self._settings)
+            self._accepted.keep(credential, True, len(credential))
         except Unauthorized as error:
             wanted = "any text" if self._settings.authorization == "any" else "the value of the setting authorization"
             error.hint = f"Send the header 'Authorization: Bearer TOKEN' with {wanted} as the token."

@@ -81,27 +81,20 @@ class Response(NamedTuple):
 class Request:
     """The headers of a request, and its body, which is read on demand. Lives as long as the request."""
 
-    __slots__ = ("_body", "_digest", "_headers", "_length", "receive", "scope")
+    __slots__ = ("_body", "_digest", "_length", "headers", "receive", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.receive = receive
-        self._headers: dict[bytes, bytes] | None = None
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        """The request headers by their lower-case names."""
         self._body: bytes | None = None
         self._digest: int | None = None
         self._length: int | None = None
 
-    @property
-    def headers(self) -> dict[bytes, bytes]:
-        """The request headers by their lower-case names."""
-        if self._headers is None:
-            self._headers = dict(self.scope["headers"])
-        return self._headers
-
     def header(self, name: str) -> str | None:
         """A request header by its lower-case name."""
-        headers = self._headers
-        value = (self.headers if headers is None else headers).get(name.encode())
+        value = self.headers.get(name.encode())
         return None if value is None else value.decode("latin-1")
 
     async def body(self, limit: int) -> bytes:
