@@ -1,12 +1,10 @@
 """The settings of a server: `serve` flags, environment variables and the documentation's table derive from them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from functools import cache, cached_property
 from ipaddress import ip_address
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from outlook_emulator.frozen import Frozen
 from outlook_emulator.options import DOMAIN, URL, Option, option, options_of
@@ -280,7 +278,7 @@ class Settings(MailboxSettings, _TrafficSettings, _ServerSettings, kw_only=True)
         return _USUAL_SEED if self.random_seed is None else self.random_seed
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """The settings in `OUTLOOK_EMULATOR_…` variables. Raises ValueError, naming flag and variable."""
         values = {}
         for setting in options():

@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from outlook_emulator.traffic.fault_plan import Break
-from outlook_emulator.traffic.journal_filter import EntryKind
 from outlook_emulator.traffic.secrets import RawHeaders, redacted, without_secrets
 
 CauseKind = Literal["fault", "limit", "refusal", "warning"]
+EntryKind = Literal["exchange", "delivery", "import"]
 Outcome = Literal["answered", "under way", "lost"] | Break
 """How a response left. `lost` is a response that could not be sent."""
 ANSWERED: Final = "answered"

@@ -7,14 +7,13 @@ from the declaration.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from outlook_emulator.options import option, options_of
 from outlook_emulator.traffic.fault_plan import FaultMatch
+from outlook_emulator.traffic.journal import EntryKind
 
 MOST = 1000
 """The greatest number of entries in a response."""
-EntryKind = Literal["exchange", "delivery", "import"]
 
 
 class JournalFilter(FaultMatch, kw_only=True):

@@ -8,9 +8,8 @@ from typing import Any
 import orjson
 
 from outlook_emulator.clock import iso_ticks
-from outlook_emulator.server.connector.routes import PREFIX
 from outlook_emulator.server.journal import shapes
-from outlook_emulator.traffic.call_facts import path_below
+from outlook_emulator.server.journal.paths import path_of
 from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, ImportEntry
 from outlook_emulator.traffic.retry_report import Retried
 from outlook_emulator.traffic.secrets import RawHeaders, redacted
@@ -32,11 +31,6 @@ def entry_json(entry: Entry) -> shapes.JournalEntry:
     if isinstance(entry, ImportEntry):
         return _import(entry)
     return _exchange(entry) if isinstance(entry, ExchangeEntry) else _delivery(entry)
-
-
-def path_of(entry: ExchangeEntry) -> str:
-    """The path of an exchange as a match sees it."""
-    return path_below(entry.raw_path, PREFIX, entry.about.has_connection)
 
 
 def retry_json(row: Retried) -> shapes.RetryFacts:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from outlook_emulator.errors import ConnectorError
 from outlook_emulator.operations.operation import Operation, Scope
 from outlook_emulator.server.connector.exchange import HEAD_SIZE, Exchange, Response
-from outlook_emulator.server.journal.entries import path_of
+from outlook_emulator.server.journal.paths import path_of
 from outlook_emulator.traffic.journal import NOT_KEPT, About, ExchangeEntry, Outcome
 from outlook_emulator.traffic.request_log import REQUESTS, line_of
 from outlook_emulator.traffic.retry_report import has_failed, is_retryable

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.options import camel, options_of, values_of
 from outlook_emulator.server.journal import shapes
-from outlook_emulator.server.journal.entries import WORKFLOW, path_of
+from outlook_emulator.server.journal.entries import WORKFLOW
+from outlook_emulator.server.journal.paths import path_of
 from outlook_emulator.server.name_checks import check_names
 from outlook_emulator.slices import Sliced
 from outlook_emulator.traffic.call_facts import CallFacts, like, match_of
-from outlook_emulator.traffic.journal import Entry, ExchangeEntry, ImportEntry
-from outlook_emulator.traffic.journal_filter import APPLICABLE, EntryKind, JournalFilter
+from outlook_emulator.traffic.journal import Entry, EntryKind, ExchangeEntry, ImportEntry
+from outlook_emulator.traffic.journal_filter import APPLICABLE, JournalFilter
 
 
 class QueryResult(NamedTuple):

@@ -14,7 +14,8 @@ from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.options import options_of
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.journal import shapes
-from outlook_emulator.server.journal.entries import WORKFLOW, clean, entry_json, path_of
+from outlook_emulator.server.journal.entries import WORKFLOW, clean, entry_json
+from outlook_emulator.server.journal.paths import path_of
 from outlook_emulator.server.journal.queries import JournalQuery, call_facts
 from outlook_emulator.server.schemas import parse_query
 from outlook_emulator.server.slices import in_slices
