@@ -384,14 +384,14 @@ SWAPS = (
     Swap(
         "a mail that reaches no address with a tag",
         "mailbox.mail.delivery",
-        'if owner is None and "+" in address:',
-        "if False:",
+        'if "+" in address else None)',
+        "if False else None)",
     ),
     Swap(
         "a mail that reaches no address in another case",
         "mailbox.mail.delivery",
-        "mailboxes.owner_by_address(mailbox.db, address.lower())",
-        "mailboxes.owner_by_address(mailbox.db, address)",
+        "return look_up(address.lower()) or",
+        "return look_up(address) or",
     ),
     Swap(
         "a mail that nobody can get and nobody reports",
