@@ -6,11 +6,13 @@ import copy
 import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 
 from outlook_emulator.frozen import Frozen
+
+T = TypeVar("T")
 
 
 def _double(number: int) -> int:
@@ -42,6 +44,16 @@ class Named(Point, kw_only=True):
     """One with a name."""
 
     name: str
+
+
+class Box(Frozen, Generic[T]):
+    """Holds anything."""
+
+    item: T
+
+
+class Nothing(Frozen):
+    """Has no fields."""
 
 
 class Node(Frozen, eq=False):
@@ -88,6 +100,20 @@ def test_nodes_compare_by_identity() -> None:
 
     assert node != Node([1])
     assert {node} == {node}
+
+
+def test_a_class_without_fields() -> None:
+    assert {Nothing()} == {Nothing()}
+    assert Nothing() != Point(1)
+
+
+def test_a_generic_class() -> None:
+    assert Box(1) == Box[int](1)
+
+
+def test_wrong_names_are_in_the_error() -> None:
+    with pytest.raises(TypeError, match=r"missing fields \['x'\], unknown fields \['z'\]"):
+        Point(z=1)  # type: ignore[call-arg]
 
 
 def test_nothing_is_assigned() -> None:

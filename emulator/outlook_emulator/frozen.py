@@ -23,12 +23,15 @@ class Frozen:
     _values = attrgetter("__dict__")
 
     def __init_subclass__(cls, *, kw_only: bool = False, eq: bool = True) -> None:
+        # Generic classes note their parameters there.
+        super().__init_subclass__()
         dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(cls)
         declared = fields(cls)  # type: ignore[arg-type]
         cls._names = frozenset(each.name for each in declared)
         cls._factories = {each.name: factory for each in declared if (factory := _factory(each)) is not None}
         cls._required = frozenset(each.name for each in declared if each.default is MISSING) - cls._factories.keys()
-        cls._values = attrgetter(*cls._names)
+        # With the class, since a class may have no fields.
+        cls._values = attrgetter("__class__", *cls._names)
         if not eq:
             cls.__eq__ = object.__eq__  # type: ignore[method-assign]
             cls.__hash__ = object.__hash__  # type: ignore[method-assign]
@@ -41,10 +44,8 @@ class Frozen:
             if name not in values:
                 values[name] = make()
         if not self._required <= values.keys() <= self._names:
-            raise TypeError(
-                f"{type(self).__name__} lacks {sorted(self._required - values.keys())}"
-                f" or has not {sorted(values.keys() - self._names)}"
-            )
+            missing, unknown = sorted(self._required - values.keys()), sorted(values.keys() - self._names)
+            raise TypeError(f"{type(self).__name__}: missing fields {missing}, unknown fields {unknown}")
         self.__dict__.update(values)
 
     def _named(self, arguments: tuple[Any, ...], values: Mapping[str, Any]) -> dict[str, Any]:
