@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "server": {"sandbox", "operations", "traffic", "wire", "mailbox", "store"},
     "parts": {"server", "sandbox", "operations"},
     "app": {"parts", "server"},
-    "early_app": {"app", "parts", "sandbox"},
+    "early_app": {"app", "parts", "server", "sandbox"},
     "certificates": set(),
     "sockets": {"server"},
     "serving": {"early_app", "app", "parts", "sockets", "sandbox", "wire", "store", "certificates"},

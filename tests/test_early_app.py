@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
 from outlook_emulator import early_app
 from outlook_emulator.early_app import EarlyApp
 from outlook_emulator.parts import Parts
 from outlook_emulator.settings import Settings
-from tests.loop_lag import ADMIN, Caller
+from tests.loop_lag import ADMIN, Answer, Caller
 from tests.paths import ROOT
 
 _ATTEMPTS = 10
@@ -63,6 +65,42 @@ def test_the_connector_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
         return answer.status
 
     assert 200 == asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (OSError(errno.EMFILE, "Too many open files", "routes.py"), 503, "Too many open files: routes.py"),
+        (ImportError("no module"), 500, "The emulator failed on this request"),
+    ],
+)
+def test_an_import_that_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception, status: int, text: str
+) -> None:
+    """Requests that need it get an error with the reason, others are served, and the next request tries again."""
+    import_app = early_app._app_behind
+    errors = [error]
+
+    def fail_once(parts: Parts) -> ASGIApp:
+        if errors:
+            raise errors.pop()
+        return import_app(parts)
+
+    monkeypatch.setattr(early_app, "_app_behind", fail_once)
+
+    async def run() -> list[Answer]:
+        app = app_of()
+        caller = Caller(app)
+        first = await asyncio.gather(*(caller.send("GET", path) for path in ("/readyz", f"{ADMIN}/sandboxes")))
+        others = [await caller.send("GET", path) for path in ("/apim/outlook/me/v2/Mail", "/readyz")]
+        app.state.sandboxes.close()
+        return [*first, *others]
+
+    answers = asyncio.run(run())
+
+    assert [status, status, 200, 200] == [answer.status for answer in answers]
+    assert text in answers[0].json["message"]
+    assert str(error.args[-1]) in caplog.text
 
 
 def test_an_app_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outlook_emulator.parts import Parts
 from outlook_emulator.sandbox.aside import aside
+from outlook_emulator.server.connector.error_responses import error_response
+from outlook_emulator.server.connector.exchange import send_response
 
 
 class EarlyApp:
@@ -32,15 +34,31 @@ class EarlyApp:
             await self._front(scope, receive, send)
 
     def complete(self) -> asyncio.Future[ASGIApp]:
-        """Import the rest, unless that has begun. Called on the event loop; the result is the app of the rest."""
-        if self._behind is None:
-            self._behind = asyncio.ensure_future(aside(_app_behind, self._parts))
-        return self._behind
+        """Import the rest, unless that has begun and did not fail. Called on the event loop.
+
+        The result is the app of the rest.
+        """
+        behind = self._behind
+        if behind is None or (behind.done() and behind.exception() is not None):
+            behind = self._behind = asyncio.ensure_future(aside(_app_behind, self._parts))
+        return behind
 
     async def _serve_behind(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Shielded, because other requests wait for it too.
-        app = await asyncio.shield(self.complete())
+        try:
+            # Shielded, because other requests wait for it too.
+            app = await asyncio.shield(self.complete())
+        except Exception as error:
+            # Such as the limit of open files. The next request tries again.
+            await self._refuse(scope, send, error)
+            return
         await app(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, send: Send, error: Exception) -> None:
+        """Send an error response to a request for an app that could not be imported."""
+        sandboxes = self._parts.sandboxes
+        known = sandboxes.failures.error_of(error, "The import of the admin API and the pages")
+        response = error_response(known, "", "", self._parts.settings.source)
+        await send_response(scope, send, response, sandboxes.clock.now())
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """Tell the server when the app has started and stopped, as the lifespan protocol of ASGI says."""
