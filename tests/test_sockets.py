@@ -125,6 +125,21 @@ def test_responses_of_one_connection(served: Running, clients: ExitStack) -> Non
     assert json.loads(first.partition("\r\n\r\n")[2]).keys() == json.loads(last.partition("\r\n\r\n")[2]).keys()
 
 
+@pytest.mark.parametrize("how", ["reset", "cut"])
+def test_a_request_behind_a_broken_connection(how: str, served: Running, clients: ExitStack) -> None:
+    """A request whose connection a fault breaks is over, also when a further one had arrived behind it."""
+    sandbox = f"{served.url}/_emulator/api/sandboxes/default"
+    plan = {"faults": [{"effect": {"break": how}}]}
+    assert httpx.post(f"{sandbox}/faults", json=plan, trust_env=False).status_code == 201
+    request = b"GET /apim/outlook/bob/testconnection HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer x\r\n\r\n"
+    client = connected(served, clients, request * 2)
+    with suppress(ConnectionError):
+        rest(client)
+
+    (used,) = httpx.get(f"{sandbox}/limits", trust_env=False).json()["connections"]
+    assert used["concurrentRequests"] == 0
+
+
 class Transport(asyncio.Transport):
     """Notes what is written, and whether it is closed."""
 

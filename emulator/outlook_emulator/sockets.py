@@ -10,7 +10,7 @@ import asyncio
 import logging
 from functools import partial
 from heapq import nsmallest
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -23,6 +23,9 @@ from outlook_emulator.server.connector.broken_connection import TRANSPORT
 from outlook_emulator.server.connector.error_responses import error_response
 from outlook_emulator.server.connector.exchange import COMMON, HEAD_SIZE, IS_LATE, WHOLE
 from outlook_emulator.settings import Settings
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
 
 ACCEPTED_AT_ONCE = 64
 """How many connections the loop accepts before it does anything else; asyncio would take the length of the queue."""
@@ -167,6 +170,7 @@ class Connection(HttpToolsProtocol):
         # Bytes without a part of a body, of a head or of trailers, after the part with which they began.
         self._head = self._part = 0
         self._in_head = self._is_refused = False
+        self._responding: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.transport = transport
@@ -179,6 +183,10 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._watch.leave(self)
         super().connection_lost(exc)
+        # uvicorn tells only the request that came last, which may wait for the response to an earlier one.
+        if (cycle := self._responding) is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     @property
     def is_idle(self) -> bool:
@@ -278,6 +286,10 @@ class Connection(HttpToolsProtocol):
         # There is none for a request that is parsed again. The types of uvicorn only allow dicts as extensions.
         if (cycle := self.cycle) is not None:
             self.scope["extensions"][WHOLE] = cycle.send, partial(_send_whole, cycle)  # type: ignore[assignment]
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._responding = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         self._head = 0
