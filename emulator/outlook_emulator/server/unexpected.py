@@ -27,7 +27,8 @@ async def error_of(sandboxes: Sandboxes, error: Exception, work: str, concerned:
 
 async def _problem_of(sandbox: Sandbox) -> str | None:
     """What no emulator has written to the file of a sandbox; None if there is no such thing, or no file."""
-    if sandbox.db.path is None or sandbox.db.closed:
+    # The request has just read the row: in a file that is closed, it met nothing. To open thousands takes long.
+    if sandbox.db.path is None or sandbox.db.closed or sandbox.db.is_resting:
         return None
     try:
         await alone(sandbox, sandbox.check_rows)

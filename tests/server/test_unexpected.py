@@ -1,0 +1,30 @@
+"""An unexpected error leads to a look at the files that the request can have read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from outlook_emulator.app import create_app
+from outlook_emulator.sandbox.registry import Sandboxes
+from outlook_emulator.serving import running
+from outlook_emulator.settings import Settings
+
+API = "/_emulator/api/sandboxes"
+
+
+def test_files_that_are_closed_stay_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request about no sandbox that fails does not open the files of all sandboxes."""
+    app = create_app(Settings(data=str(tmp_path)))
+    with running(app=app) as server, httpx.Client(base_url=server.url, trust_env=False) as http:
+        for name in ("a", "b"):
+            http.post(API, json={"name": name}).raise_for_status()
+        monkeypatch.setattr(Sandboxes, "ids_of", lambda registry, name: 1 / 0)
+        databases = [sandbox.db for sandbox in app.state.sandboxes.opened()]
+        rested = [db.rest() for db in databases]
+        status = http.get(API).status_code
+
+        assert (500, [True] * 3) == (status, rested)
+        assert [True] * 3 == [db.is_resting for db in databases]
