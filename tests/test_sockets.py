@@ -192,6 +192,30 @@ def test_connections_without_a_further_request() -> None:
     assert asyncio.run(run()) == [75, 175, 30, 30]
 
 
+def test_a_connection_whose_body_never_comes() -> None:
+    """After a response to the head of a request, it is closed as if it were idle, even without a limit for bodies."""
+
+    async def closed_at(limit: int) -> int:
+        connection = Connection(config_of(create_app(Settings(read_timeout=limit))), ServerState(), {})
+        transport = Transport()
+        connection.connection_made(transport)
+        connection.data_received(
+            b"PUT /apim/outlook/bob/nothing HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\n"
+        )
+        while not transport.written.endswith(b"}"):
+            await asyncio.sleep(0)
+        for second in range(1000):
+            connection.look(second, limit)
+            if transport.is_closed:
+                return second
+        return -1
+
+    async def run() -> list[int]:
+        return [await closed_at(30), await closed_at(0)]
+
+    assert asyncio.run(run()) == [30, 75]
+
+
 def test_more_connections_than_the_bound(served: Running, clients: ExitStack) -> None:
     """Connections without a request make room for new ones, whatever their number."""
     idle = [connected(served, clients) for _ in range(100)]

@@ -201,6 +201,9 @@ class Connection(HttpToolsProtocol):
             return
         if doing and doing[0] == "quiet":
             timeout = self.timeout_keep_alive
+        elif doing and doing[0] == "body" and self.cycle.response_complete:
+            # Nobody waits for the rest of the body, but a further request may follow it.
+            timeout = timeout or self.timeout_keep_alive
         if doing and timeout and now >= self.since + timeout:
             self._time_out(doing[0], timeout)
 
