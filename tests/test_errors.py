@@ -58,7 +58,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ServerStops": (),
     "ConnectionUncertain": ("me", "box", "its file is damaged"),
     "SandboxUnusable": ("box", "its file is damaged"),
-    "SandboxEdited": ("box", "its table 'event' has an odd row"),
+    "SandboxEdited": ("box", "its table 'event' has an invalid row"),
     "InvalidHttp": (),
     "TooManyConnections": (),
     "HeadersTooLarge": (1000,),

@@ -94,7 +94,7 @@ def test_a_push_trigger_that_nobody_knows(tmp_path: Path, listener: Stub, caplog
     [
         ("UPDATE event SET attendees = '{'", EVENTS, "'event' has a value that cannot be read in 'attendees', row 1"),
         ("UPDATE event SET modified = -1000000000000000000", EVENTS, "'event' has a value out of range in 'modified'"),
-        ("UPDATE event SET end_zone = 'x'", f"{API}/good/connections/good-1/calendars/Calendar/export", "odd row 1: "),
+        ("UPDATE event SET end_zone = 'x'", f"{API}/good/connections/good-1/calendars/Calendar/export", "invalid row"),
         ("UPDATE content SET subject = CAST(x'ff' AS TEXT)", MAIL, "'content' has a text that is no UTF-8 in row 1"),
         ("UPDATE folder SET name = x'00'", "/_emulator/s/good/m/good-1/mail", "'folder' has a value of the wrong kind"),
     ],

@@ -97,6 +97,7 @@ class Database:
         self._identity: tuple[int, int] | None = None
         self._looks_at = 0.0
         self._borrowed: RLock | None = None
+        # After how many changed rows the database looks whether it has grown; None for one with usual pages.
         self._looks_from = _LOOK_ROWS if image is None and path is None else None
         if image is not None:
             self._bind(opening.load(image))
@@ -220,12 +221,14 @@ class Database:
     def _replace(self, connection: sqlite3.Connection) -> None:
         """Go on with another connection in memory, which has usual pages."""
         earlier = self._connection
+        # One right after the other, since other threads may look at `writes` meanwhile.
         self._earlier_writes += earlier.total_changes
+        self._connection = connection
         self._looks_from = None
         # Detached, since it would be kept until the program ends.
         self._finalizer.detach()
         self._go_on_with(connection)
-        # Last, since other threads may look at `writes` meanwhile.
+        # Last, for the same reason.
         earlier.close()
 
     @contextmanager

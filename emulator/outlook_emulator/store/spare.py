@@ -11,7 +11,7 @@ from weakref import finalize
 from outlook_emulator.store import opening
 
 _MOST = 4
-"""So many spare databases are kept. Each takes some hundred KB."""
+"""So many spare databases are kept. Each takes up to 250 KB."""
 _MOST_PAGES = 300
 """A database that has grown beyond so many small pages is not kept: it would take more memory than a new one."""
 

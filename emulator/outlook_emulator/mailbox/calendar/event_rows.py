@@ -126,9 +126,9 @@ def check_all(db: Database) -> None:
     Raises ValueError that names the table and the row.
     """
     for event in calendar.all_events(db):
-        _check(event, f"its table 'event' has an odd row {event.id}")
+        _check(event, f"its table 'event' has an invalid row {event.id}")
     for number, before in change_feed.earlier_states(db):
-        _check(Event._make(orjson.loads(before)), f"its table 'change' has an odd row {number}")
+        _check(Event._make(orjson.loads(before)), f"its table 'change' has an invalid row {number}")
 
 
 def _check(event: Event, problem: str) -> None:
