@@ -57,7 +57,7 @@ def connect(where: str) -> sqlite3.Connection:
     # Without an isolation level the driver begins no transaction on its own; `Transaction` does.
     # The driver keeps 128 statements prepared by default, fewer than `sql.py` has.
     connection = sqlite3.connect(
-        where, _LOCKED_FOR, isolation_level=None, check_same_thread=False, cached_statements=256
+        where, timeout=_LOCKED_FOR, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.create_function("lowered", 1, str.lower, deterministic=True)
     return connection
