@@ -74,6 +74,7 @@ class Database:
 
     execute: Callable[..., sqlite3.Cursor]
     """Run a statement with its parameters."""
+    _connection: sqlite3.Connection
 
     def __init__(
         self,
