@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import re
@@ -15,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from outlook_emulator.app import create_app
@@ -190,6 +192,30 @@ def test_connections_without_a_further_request() -> None:
         ]
 
     assert asyncio.run(run()) == [75, 175, 30, 30]
+
+
+@pytest.mark.parametrize("path", ["/apim/outlook/bob/v2/Mail", "/readyz"])
+def test_a_request_is_freed_when_it_ends(path: str) -> None:
+    """Nothing of it is left for the garbage collector."""
+    request = f"GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer x\r\n\r\n".encode()
+
+    async def left(requests: int) -> int:
+        connection = Connection(config_of(create_app(Settings())), ServerState(), {})
+        transport = Transport()
+        connection.connection_made(transport)
+        for number in range(requests):
+            connection.data_received(request)
+            while transport.written.count(b"HTTP/1.1 200") <= number:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return sum(isinstance(item, RequestResponseCycle) and item.flow is connection.flow for item in gc.get_objects())
+
+    gc.disable()
+    try:
+        # The connection has the last one.
+        assert asyncio.run(left(10)) == 1
+    finally:
+        gc.enable()
 
 
 def test_a_connection_whose_body_never_comes() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -274,7 +273,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._head = 0
         # The types of uvicorn only allow dicts as extensions.
-        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
+        self.scope["extensions"] = {TRANSPORT: self.transport, WHOLE: _WHOLE}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -286,9 +285,6 @@ class Connection(HttpToolsProtocol):
             self.scope["extensions"][HEAD_SIZE] = size  # type: ignore[assignment]
         self._head = 0
         super().on_headers_complete()
-        # There is none for a request that is parsed again. The types of uvicorn only allow dicts as extensions.
-        if (cycle := self.cycle) is not None:
-            self.scope["extensions"][WHOLE] = cycle.send, partial(_send_whole, cycle)  # type: ignore[assignment]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._responding = cycle
@@ -365,12 +361,13 @@ class Connection(HttpToolsProtocol):
             self.loop.call_later(_GOODBYE, self.transport.abort)
 
 
-def _send_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> bool:
+def _send_whole(send: Any, status: int, lines: bytes, body: bytes) -> bool:
     """Send a response in one piece; returns whether it was sent, or nobody listens. `lines` are those of its headers.
 
     It does what `RequestResponseCycle.send` does in two calls, with a check and a join for each header. Each of those
     calls writes on its own, which would wake the client twice.
     """
+    cycle: RequestResponseCycle = send.__self__
     if cycle.disconnected:
         return True
     if cycle.flow.write_paused:
@@ -385,6 +382,9 @@ def _send_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: by
         cycle.transport.close()
     cycle.on_response()
     return True
+
+
+_WHOLE = RequestResponseCycle.send, _send_whole
 
 
 class _HeadTooLarge(Exception):

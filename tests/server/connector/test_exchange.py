@@ -138,6 +138,16 @@ def test_empty_response() -> None:
     assert sent[1]["body"] == b""
 
 
+class Server:
+    """A server with a method that sends, and that notes what is sent."""
+
+    def __init__(self, sent: list[Any]) -> None:
+        self._sent = sent
+
+    async def send(self, message: Any) -> None:
+        self._sent.append(message)
+
+
 @pytest.mark.parametrize("headers", [[], JSON, [(b"x-own", b"1"), (b"x-more", b"a b")]])
 def test_response_in_one_piece(headers: list[tuple[bytes, bytes]]) -> None:
     """A server that can send a response whole gets the same headers as lines."""
@@ -145,18 +155,18 @@ def test_response_in_one_piece(headers: list[tuple[bytes, bytes]]) -> None:
     parts: list[Any] = []
     response = Response(200, b"{}", headers)
 
-    def send_whole(*response: Any) -> bool:
-        whole.append(response)
+    def send_whole(send: Any, *response: Any) -> bool:
+        whole.append((send, *response))
         return True
 
-    send = _into(parts)
-    scope = {"type": "http", "extensions": {WHOLE: (send, send_whole)}}
-    asyncio.run(send_response(scope, send, response, 2_000_000))
+    server = Server(parts)
+    scope = {"type": "http", "extensions": {WHOLE: (Server.send, send_whole)}}
+    asyncio.run(send_response(scope, server.send, response, 2_000_000))
     assert parts == []
     # Whoever looks at what is sent gets to see it.
     asyncio.run(send_response(scope, _into(parts), response, 2_000_000))
     lines = b"".join(b"%b: %b\r\n" % header for header in parts[0]["headers"])
-    assert whole == [(200, lines, b"{}")]
+    assert whole == [(server.send, 200, lines, b"{}")]
 
 
 @pytest.mark.parametrize(
@@ -171,9 +181,8 @@ def test_response_in_one_piece(headers: list[tuple[bytes, bytes]]) -> None:
 def test_response_that_is_not_sent_in_one_piece(response: Response, takes: bool) -> None:
     """The server looks at each header itself, or waits for the client."""
     parts: list[Any] = []
-    send = _into(parts)
-    scope = {"type": "http", "extensions": {WHOLE: (send, lambda *_: takes)}}
-    asyncio.run(send_response(scope, send, response, 0))
+    scope = {"type": "http", "extensions": {WHOLE: (Server.send, lambda *_: takes)}}
+    asyncio.run(send_response(scope, Server(parts).send, response, 0))
 
     assert parts[0]["headers"][-len(response.headers) or None :] == [*response.headers] or not response.headers
     assert b"".join(part["body"] for part in parts[1:]) == response.body

@@ -49,10 +49,12 @@ IS_LATE = "outlook-emulator.is-late"
 HEAD_SIZE = "outlook-emulator.head-size"
 """The extension of a scope by which a server says how many bytes the URL and the headers have, if they have many."""
 WHOLE = "outlook-emulator.whole"
-"""The extension of a scope with a pair: the server's own `send`, and a function that sends a response in one piece.
+"""The extension of a scope with a pair: the method behind the server's own `send`, and a function that sends a response
+in one piece.
 
-The function takes the status, the lines of the headers and the body, and returns whether it did: not if the client
-reads slowly. It stands for `send` only where nothing lies between the server and whoever responds.
+The function takes `send`, the status, the lines of the headers and the body, and returns whether it did: not if the
+client reads slowly. It stands for `send` only where nothing lies between the server and whoever responds. The pair does
+not refer to the request, which would refer to itself then, and only the garbage collector could free it.
 """
 _UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 """Matches what no header may hold: it would end the header."""
@@ -305,11 +307,11 @@ async def send_response(scope: Scope, send: Send, response: Response, instant: i
     body = response.body
     length = b"%d" % len(body)
     own_send, send_whole = scope.get("extensions", _NONE).get(WHOLE, _NEVER)
-    if send == own_send and len(body) <= _PART:
+    if own_send is not None and getattr(send, "__func__", None) is own_send and len(body) <= _PART:
         own = _own_lines(response.headers)
         if own is not None:
             lines = b"%bcontent-length: %b\r\n%b" % (_common_lines(instant // 1_000_000), length, own)
-            if send_whole(response.status, lines, body):
+            if send_whole(send, response.status, lines, body):
                 return ANSWERED
     headers: list[Any] = [*common_headers(instant), (b"content-length", length), *response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
