@@ -1,7 +1,8 @@
 """Prints which slow packages were imported by the thread of the event loop, while requests that need them were served.
 
-`python -m tests.late_parts list` filters a list, `… trigger` registers a push trigger with a filter. A process of its
-own for `tests/server/connector/test_late_parts.py`, since a package is imported once.
+`python -m tests.late_parts list` filters a list, `… trigger` registers a push trigger with a filter. `… news FOLDER`
+and `… clock FOLDER` serve a data folder in which `… trigger FOLDER` left such a trigger: an event is new, or the clock
+moves. A process of its own for `tests/server/connector/test_late_parts.py`, since a package is imported once.
 """
 
 from __future__ import annotations
@@ -43,9 +44,29 @@ class Recorder(MetaPathFinder):
         return None
 
 
-async def run(recorder: Recorder, filtered: str) -> None:
+async def run(recorder: Recorder, filtered: str, data: str = "") -> None:
     sys.meta_path.insert(0, recorder)
-    caller = Caller(create_app(Settings()))
+    app = create_app(Settings(data=data))
+    caller = Caller(app)
+    if filtered in ("news", "clock"):
+        await serve_trigger(caller, recorder, filtered)
+    else:
+        await serve_all(caller, recorder, filtered)
+    app.state.sandboxes.close()
+    print("on the loop", *sorted(name for name, is_main in recorder.threads.items() if is_main))
+
+
+async def serve_trigger(caller: Caller, recorder: Recorder, cause: str) -> None:
+    if cause == "news":
+        await caller.json("POST", PLACE, EVENT)
+        while "lark" not in recorder.threads:
+            await asyncio.sleep(0)
+    else:
+        await caller.json("POST", f"{ADMIN}/sandboxes/default/clock", {"advance": "1m"})
+    print("all", *sorted(recorder.threads))
+
+
+async def serve_all(caller: Caller, recorder: Recorder, filtered: str) -> None:
     await caller.json("POST", PLACE, EVENT)
     print("an event", *sorted(recorder.threads))
     if filtered == "trigger":
@@ -58,8 +79,7 @@ async def run(recorder: Recorder, filtered: str) -> None:
     await caller.json("POST", PLACE, {**EVENT, "TimeZone": zone, "RequiredAttendees": "bob@example.com"})
     await http_callback.post("http://127.0.0.1:0", b"", {}, 10)
     print("all", *sorted(recorder.threads))
-    print("on the loop", *sorted(name for name, is_main in recorder.threads.items() if is_main))
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Recorder(), sys.argv[1]))
+    asyncio.run(run(Recorder(), *sys.argv[1:]))

@@ -17,9 +17,20 @@ _loaded: set[Load] = set()
 async def load_for(operation: Operation, body: Sequence[Any], values: Mapping[str, Any]) -> None:
     """Load what a request needs with this body and these parameters, unless it is there."""
     part = _part_for(operation, body, values)
-    if part is not None and part not in _loaded:
+    if part is not None:
+        await load(part)
+
+
+async def load(part: Load) -> None:
+    """Load a part, unless it is there."""
+    if part not in _loaded:
         await aside(part)
         _loaded.add(part)
+
+
+def is_loaded(part: Load) -> bool:
+    """Whether a part is there."""
+    return part in _loaded
 
 
 def _part_for(operation: Operation, body: Sequence[Any], values: Mapping[str, Any]) -> Load | None:

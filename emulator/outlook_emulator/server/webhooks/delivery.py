@@ -16,7 +16,9 @@ from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.mailbox.access import owner_of
 from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
+from outlook_emulator.odata import grammar
 from outlook_emulator.sandbox.sandbox import Sandbox
+from outlook_emulator.server.connector import late_parts
 from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_faults
 from outlook_emulator.server.webhooks.news_search import NewsSearch
 from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
@@ -52,6 +54,8 @@ class CallbackDelivery:
         self._search = NewsSearch(sandbox, wrote)
         self.after_search: Callable[[], None] | None = None
         """Called when a search for news that is under way has ended."""
+        self._loading: asyncio.Task[None] | None = None
+        """Loads what filters need, before the first search for news that needs it."""
         self._next_at: int | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
@@ -66,6 +70,8 @@ class CallbackDelivery:
         """Make every call that is due, and wait for those that are running."""
         # One that is under way has read the clock before it moved.
         await self._end_search()
+        if self._needs_filters():
+            await late_parts.load(grammar.load)
         # Time alone can give a push trigger items, so all are polled at each stop of the clock.
         self._search.poll_at = None
         while not self._is_over:
@@ -120,8 +126,30 @@ class CallbackDelivery:
             self._sandbox.turn.then(self._look)
             return
         if not self.is_searching:
-            self._try(self._run_search)
+            self._try(self._begin_search)
         self._try(self._start_due_calls)
+
+    def _begin_search(self) -> None:
+        """Search for news, or look again when what it needs is loaded."""
+        if not self._needs_filters():
+            self._run_search()
+        elif self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(late_parts.load(grammar.load))
+            self._loading.add_done_callback(self._end_loading)
+
+    def _needs_filters(self) -> bool:
+        """Whether a search needs what filters need, and that is not loaded: it would hold all requests meanwhile."""
+        return not late_parts.is_loaded(grammar.load) and push_triggers.have_filters(self._sandbox.db)
+
+    def _end_loading(self, loading: asyncio.Task[None]) -> None:
+        self._loading = None
+        if loading.cancelled():
+            return
+        if (error := loading.exception()) is None:
+            self._look()
+        else:
+            # The next request tries again.
+            self._report(f"What the filters of push triggers need cannot be loaded: {error}")
 
     def _run_search(self) -> None:
         """Search for news, in turns with other requests if there are many."""

@@ -115,6 +115,11 @@ def known_triggers(db: Database) -> Iterator[PushTrigger]:
             yield trigger
 
 
+def have_filters(db: Database) -> bool:
+    """Whether a push trigger has a filter."""
+    return any("$filter" in trigger.parameters.lower() for trigger in trigger_store.push_triggers(db))
+
+
 def reference_of(trigger: PushTrigger) -> str:
     """The name of a push trigger in the journal; its own name is unique only within its connection."""
     return f"{trigger.connection_id}/{trigger.name}"
