@@ -120,8 +120,9 @@ def test_an_edited_row_is_named(
     assert not [record for record in caplog.records if record.exc_info]
 
 
-def test_a_folder_below_itself(tmp_path: Path) -> None:
-    """A request that looks for the parents of such a folder ends with 503."""
+def test_a_folder_below_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A request that looks for the parents of such a folder ends with 503; the log for debugging has the error."""
+    caplog.set_level("DEBUG", "outlook_emulator")
     with served(tmp_path) as http:
         http.post(API, json={"name": "good", "connections": [{"id": "good-1"}]}).raise_for_status()
         http.post(MAIL, json=HELLO).raise_for_status()
@@ -132,6 +133,8 @@ def test_a_folder_below_itself(tmp_path: Path) -> None:
 
     assert 503 == answer.status_code
     assert "its table 'folder' has a folder outside of the tree, row" in answer.json()["message"]
+    assert ["DEBUG"] == [record.levelname for record in caplog.records if record.exc_info]
+    assert "is below itself" in caplog.text
 
 
 def test_edited_values(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from outlook_emulator.errors import ConnectorError, SandboxEdited
 from outlook_emulator.sandbox.aside import alone
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
+
+_log = logging.getLogger("outlook_emulator")
 
 
 async def error_of(sandboxes: Sandboxes, error: Exception, work: str, concerned: Iterable[Sandbox]) -> ConnectorError:
@@ -21,6 +24,8 @@ async def error_of(sandboxes: Sandboxes, error: Exception, work: str, concerned:
             if (problem := await _problem_of(sandbox)) is not None:
                 edited = SandboxEdited(sandbox.name, problem)
                 sandboxes.failures.report(edited.message)
+                # The row may have nothing to do with the error, which is a defect then.
+                _log.debug("%s failed.", work, exc_info=error)
                 return edited
     return sandboxes.failures.error_of(error, work)
 
