@@ -42,10 +42,13 @@ class Looks:
         self._upkeep = SearchUpkeep(lambda: self._time)
         self._upkeep.touch(sandbox)
 
-    def lag_after(self, seconds: float) -> int:
-        """How many changes are left to index after so many seconds and one more look."""
+    def look_after(self, seconds: float) -> None:
         self._time += seconds
         self._upkeep.look()
+
+    def lag_after(self, seconds: float) -> int:
+        """How many changes are left to index after so many seconds and one more look."""
+        self.look_after(seconds)
         return search_index.lag(self._sandbox.db)
 
 
@@ -99,3 +102,17 @@ def test_the_timer_does_all_of_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPa
     asyncio.run(run())
 
     assert search_index.lag(sandbox.db) == 0
+
+
+def test_a_database_that_a_thread_closes(sandbox: Sandbox) -> None:
+    """A sandbox that is being deleted in a worker thread does not end the work for the others."""
+
+    async def run() -> None:
+        looks = Looks(sandbox)
+        sandbox.turn.take()
+        sandbox.db._connection.close()
+
+        looks.look_after(0)
+        sandbox.turn.give_back()
+
+    asyncio.run(run())

@@ -42,6 +42,19 @@ def test_an_emptied_database_has_the_bytes_of_a_new_one(spares: SpareDatabases, 
     assert len(spares) == 0
 
 
+def test_a_statement_while_a_database_is_closed() -> None:
+    """A thread that comes too late learns that the database is closed."""
+
+    class Late(SpareDatabases):
+        def keep(self, connection: sqlite3.Connection) -> None:
+            with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+                sandbox_state.get(db, "key")
+            connection.close()
+
+    db = Database(spares=Late())
+    db.close()
+
+
 def test_a_database_that_has_grown_is_not_kept(spares: SpareDatabases) -> None:
     """A database with many more pages than a new one would take more memory, with small pages or usual ones."""
     used(spares, writes=150).close()

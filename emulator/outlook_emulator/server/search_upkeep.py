@@ -18,6 +18,8 @@ _IDLE = 1.0
 """A sandbox is idle when nothing was written for so many seconds."""
 _PAUSE = 0.001
 """The time for others between two steps, each of which takes about as long, in seconds."""
+_UNKNOWN = (-1, 0.0)
+"""What is known of a sandbox at first: no database has this number of writes."""
 _log = logging.getLogger("outlook_emulator")
 
 
@@ -26,7 +28,7 @@ class SearchUpkeep:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        # By sandbox, the number of its writes, and since when that has been so; no database has the first one.
+        # By sandbox, the number of its writes, and since when that has been so.
         self._waiting: dict[Sandbox, tuple[int, float]] = {}
         self._work: dict[Sandbox, Sliced[None]] = {}
         # A timer and no task: the loop of an app in a test may end without a word.
@@ -35,7 +37,7 @@ class SearchUpkeep:
 
     def touch(self, sandbox: Sandbox) -> None:
         """Look at a sandbox when it is idle. Called on the event loop after writes."""
-        self._waiting.setdefault(sandbox, (-1, 0))
+        self._waiting.setdefault(sandbox, _UNKNOWN)
         loop = asyncio.get_running_loop()
         if self._timer is None or self._loop is not loop:
             self._loop, self._timer = loop, loop.call_later(_IDLE, self.look)
@@ -49,7 +51,11 @@ class SearchUpkeep:
         for sandbox, (writes, since) in list(self._waiting.items()):
             if sandbox.db.closed:
                 self._forget(sandbox)
-            elif sandbox.turn.is_taken or sandbox.db.writes != writes:
+            elif sandbox.turn.is_taken:
+                # At this moment, the thread that has its database may close it.
+                self._work.pop(sandbox, None)
+                self._waiting[sandbox] = _UNKNOWN
+            elif sandbox.db.writes != writes:
                 self._work.pop(sandbox, None)
                 self._waiting[sandbox] = (sandbox.db.writes, self._now())
             elif self._now() - since >= _IDLE and self._is_over(sandbox):

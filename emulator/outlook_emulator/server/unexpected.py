@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from outlook_emulator.errors import ConnectorError, SandboxEdited
+from outlook_emulator.errors import ConnectorError, SandboxEdited, StartedOver
 from outlook_emulator.sandbox.aside import alone
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
@@ -19,6 +19,10 @@ async def error_of(sandboxes: Sandboxes, error: Exception, work: str, concerned:
     `concerned` are the sandboxes that the request was about. Their rows are checked here and not when a file is opened:
     to check all of them at each start would take long, and almost no file was edited.
     """
+    concerned = [*concerned]
+    if any(sandbox.db.closed for sandbox in concerned):
+        # Deleted by another request, while this one waited for its turn or read on.
+        return StartedOver()
     if not sandboxes.failures.is_known(error):
         for sandbox in concerned:
             if (problem := await _problem_of(sandbox)) is not None:

@@ -377,12 +377,14 @@ class Database:
 
     def close(self) -> None:
         self._wait()
-        if not (self.closed or self.is_resting):
+        is_open = not (self.closed or self.is_resting)
+        # First, since another thread may be about to use the database.
+        self.closed = True
+        if is_open:
             if self._spares is None:
                 self._close_file()
             else:
                 self._give_to(self._spares)
-        self.closed = True
         self._packed = None
 
     def use(self) -> None:

@@ -127,8 +127,9 @@ class _Endpoint(Frozen):
             response = self._error(http, error)
         except Exception as error:
             work = f"The request {http.method} {http.scope['path']}"
-            sandbox = self.sandboxes.get(name) or before
-            concerned = self.sandboxes.opened() if sandbox is None else [sandbox]
+            # Another one may have its name by now.
+            concerned = [sandbox for sandbox in (before, self.sandboxes.get(name)) if sandbox is not None]
+            concerned = concerned or self.sandboxes.opened()
             response = self._error(http, await error_of(self.sandboxes, error, work, concerned))
         # A request that waits for items of a sandbox must also wake up when the sandbox is deleted.
         if (sandbox := self.sandboxes.get(name) or before) is not None:

@@ -94,6 +94,7 @@ class _Endpoint:
 
     async def respond(self, http: Request) -> Response:
         """Handle one request, start to finish."""
+        sandbox = self._sandbox_of(http)
         try:
             self.site.gate.check_host(http)
             if self.page.guarded and not self.site.sessions.is_open_to(http):
@@ -103,7 +104,7 @@ class _Endpoint:
         except ConnectorError as error:
             return self._error(http, error)
         except Exception as error:
-            sandboxes, sandbox = self.site.backend.sandboxes, self._sandbox_of(http)
+            sandboxes = self.site.backend.sandboxes
             concerned = sandboxes.opened() if sandbox is None else [sandbox]
             return self._error(http, await error_of(sandboxes, error, f"The page {http.scope['path']}", concerned))
 
