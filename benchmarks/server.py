@@ -65,9 +65,8 @@ def emulator(count: int, **more: Any) -> ASGIApp:
     """The emulator with two mailboxes: `bench` with `count` mails and `other` with none. `more` are settings."""
     app = create_app(Settings(**{"max_top": 100_000, "max_calls": MANY_CALLS, **more}))
     sandboxes = app.state.sandboxes
-    sandboxes.default.load_sample(
-        Sample(address="bench@example.com", display_name="Bench", folders=(), mails=tuple(mails(count))), "bench"
-    )
+    sample = Sample(address="bench@example.com", display_name="Bench", folders=(), mails=tuple(mails(count)))
+    sandboxes.fill(sandboxes.default, sample, "bench")
     sandboxes.connect(sandboxes.default, "other", "other@example.com", "Other")
     sandboxes.refresh(sandboxes.default)
     return app
@@ -135,13 +134,12 @@ def items(count: int, live_series: int = SERIES_IN_WEEK) -> ASGIApp:
         calendars={"Calendar": list(events(count, live_series))},
         contacts={"Contacts": list(cards(count))},
     )
-    sandboxes.default.load_sample(sample, "bench")
-    sandboxes.refresh(sandboxes.default)
+    sandboxes.fill(sandboxes.default, sample, "bench")
     return app
 
 
 def bare(body: bytes) -> ASGIApp:
-    """An app with one route, which always returns `body`."""
+    """An app with one route, which always returns `body`. It runs in uvicorn as that is, without a log of requests."""
 
     async def answer(request: Request) -> Response:
         return Response(body, media_type="application/json")
@@ -164,7 +162,9 @@ def main(kind: str, argument: str) -> None:
     app = kinds[kind]()
     # As the real server does when it is ready.
     gc.freeze()
-    server = uvicorn.Server(config_of(app, port=0))
+    is_bare = kind == "bare"
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False) if is_bare else config_of(app, port=0)
+    server = uvicorn.Server(config)
 
     async def run() -> None:
         serving = asyncio.create_task(server.serve())
