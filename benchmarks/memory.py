@@ -104,7 +104,8 @@ def _steady(served: Running, http: httpx.Client, seconds: int) -> None:
         answer = http.get(location)
         location = answer.headers.get("location", location)
         for folder in ("Inbox", "SentItems", "DeletedItems"):
-            query: dict[str, Any] = {"folderPath": folder, "fetchOnlyUnread": False, "top": 1}
+            # Two, as a deleted mail of Inbox and Sent Items goes to Deleted Items.
+            query: dict[str, Any] = {"folderPath": folder, "fetchOnlyUnread": False, "top": 2}
             for mail in http.get(f"{_ME}/v2/Mail", params=query).json()["value"]:
                 http.delete(f"{_ME}/Mail/{mail['Id']}").raise_for_status()
 
