@@ -2,7 +2,7 @@
 
 `python -m tests.late_parts list` filters a list, `… trigger` registers a push trigger with a filter. `… news FOLDER`
 and `… clock FOLDER` serve a data folder in which `… trigger FOLDER` left such a trigger: an event is new, or the clock
-moves. A process of its own for `tests/server/connector/test_late_parts.py`, since a package is imported once.
+moves. A process of its own for `tests/server/test_late_parts.py`, since a package is imported once.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
 from time import monotonic
-from types import TracebackType
 from typing import Any
 from weakref import finalize
 from zlib import compress, decompress
@@ -24,6 +23,7 @@ from outlook_emulator.store.fresh_rows import FreshRows
 from outlook_emulator.store.kept_messages import KeptMessages
 from outlook_emulator.store.records import Owner
 from outlook_emulator.store.spare import SpareDatabases
+from outlook_emulator.store.transaction import Transaction
 from outlook_emulator.store.turn import Turn
 
 _ROWS_AT_ONCE = 8
@@ -536,42 +536,6 @@ def close_all(databases: Iterable[Database]) -> None:
             pass
     for database, note in notes.items():
         database._note_closed(note)
-
-
-class Transaction:
-    """The write transaction of a database. An inner block joins the outer one."""
-
-    def __init__(
-        self, connection: sqlite3.Connection, undo: Callable[[], None], check: Callable[[], None] | None = None
-    ) -> None:
-        self._check = check
-        self._execute = connection.execute
-        self._undo = undo
-        # A depth and no savepoints: an error that leaves an inner block leaves the outer one too, which undoes both.
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        if self._depth == 0:
-            if self._check is not None:
-                self._check()
-            self._execute("BEGIN IMMEDIATE")
-        self._depth += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._depth -= 1
-        if self._depth:
-            return
-        if kind is not None:
-            self._undo()
-            return
-        try:
-            self._execute("COMMIT")
-        except sqlite3.Error:
-            # A refused commit leaves the transaction open, which would refuse every later one.
-            self._undo()
-            raise
 
 
 @cache

@@ -43,11 +43,11 @@ from outlook_emulator.server.connector.exchange import (
     send_response,
 )
 from outlook_emulator.server.connector.features import Features
-from outlook_emulator.server.connector.late_parts import load_for
 from outlook_emulator.server.connector.origins import origins_of
 from outlook_emulator.server.connector.query import pairs
 from outlook_emulator.server.connector.routes import PREFIX, Routes, decode_path_value
 from outlook_emulator.server.hosts import Hosts
+from outlook_emulator.server.late_parts import load_for
 from outlook_emulator.server.readers import reader_aside
 from outlook_emulator.server.unexpected import error_of
 from outlook_emulator.settings import Settings

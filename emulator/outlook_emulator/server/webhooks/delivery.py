@@ -18,7 +18,7 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.triggers import callbacks
 from outlook_emulator.odata import grammar
 from outlook_emulator.sandbox.sandbox import Sandbox
-from outlook_emulator.server.connector import late_parts
+from outlook_emulator.server import late_parts
 from outlook_emulator.server.webhooks import http_callback, push_triggers, trigger_faults
 from outlook_emulator.server.webhooks.news_search import NewsSearch
 from outlook_emulator.store.failures import STORAGE_ERRORS, is_passing
