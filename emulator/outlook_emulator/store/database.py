@@ -21,6 +21,7 @@ from outlook_emulator.store.awake import AwakeDatabases
 from outlook_emulator.store.failures import FileLost
 from outlook_emulator.store.fresh_rows import FreshRows
 from outlook_emulator.store.kept_messages import KeptMessages
+from outlook_emulator.store.log import Log
 from outlook_emulator.store.records import Owner
 from outlook_emulator.store.spare import SpareDatabases
 from outlook_emulator.store.transaction import Transaction
@@ -408,6 +409,8 @@ class Database:
             return False
         if self._connection.in_transaction:
             return False
+        if (log := self._transaction.log) is not None and log.is_copied:
+            return False
         if self.path is None:
             (free,) = self.one("PRAGMA freelist_count", {})
             size, (page_size,) = self.size, self.one("PRAGMA page_size", {})
@@ -436,8 +439,13 @@ class Database:
 
     def _close_file(self) -> None:
         note = self._read_before_close()
-        self._connection.close()
+        self._close_connection()
         self._note_closed(note)
+
+    def _close_connection(self) -> None:
+        if self._transaction.log is not None:
+            self._transaction.log.wait()
+        self._connection.close()
 
     def _give_to(self, spares: SpareDatabases) -> None:
         self._finalizer.detach()
@@ -508,7 +516,8 @@ class Database:
         if self._borrowed is None:
             # Bound once: every statement of every request goes through it.
             self.execute = connection.execute
-        self._transaction = Transaction(connection, self._undo, None if self.path is None else self._check_file)
+        log = None if self.path is None else Log(self.path, connection, self._check_file)
+        self._transaction = Transaction(connection, self._undo, log)
 
     def _check_file(self) -> None:
         """Raise FileLost if the file was deleted or replaced: SQLite would go on writing to a file without a name."""
@@ -532,7 +541,7 @@ def close_all(databases: Iterable[Database]) -> None:
             notes[database] = database._read_before_close()
         database.closed = True
     with ThreadPoolExecutor(_CLOSED_AT_ONCE) as threads:
-        for _ in threads.map(lambda database: database._connection.close(), notes):
+        for _ in threads.map(Database._close_connection, notes):
             pass
     for database, note in notes.items():
         database._note_closed(note)

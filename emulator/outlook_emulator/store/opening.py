@@ -20,9 +20,9 @@ CACHE_KIB = 16 * 1024
 """How much of a file a connection keeps in memory, in KiB."""
 LOG_SUFFIXES = ("-wal", "-shm")
 """What SQLite adds to the name of a file for its log and the index of that."""
-_CHECKPOINT_PAGES = 4000
-"""After so many pages, the log is copied into the file, and the disk is waited for: less than once in a hundred sends.
-The log of a sandbox takes 16 MB at most, but for a single larger write."""
+_MOST_LOGGED_PAGES = 16_000
+"""After so many pages, a commit copies the log into the file itself, if no thread has done it: a log takes 64 MB at
+most, but for a single larger write."""
 _SMALL_PAGE_BYTES = 512
 """The size of small pages. Each table and index takes at least one page, and a page 312 bytes besides."""
 _LOCKED_FOR = 0.25
@@ -139,7 +139,7 @@ def open_file(path: Path) -> sqlite3.Connection:
             # WAL with synchronous=NORMAL: a killed process loses nothing that was committed.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_MOST_LOGGED_PAGES}")
             return connection
         migrations.check(connection)
         # With DELETE, the file holds everything, and no log stays beside it.

@@ -6,14 +6,14 @@ import sqlite3
 from collections.abc import Callable
 from types import TracebackType
 
+from outlook_emulator.store.log import Log
+
 
 class Transaction:
     """The write transaction of a database. An inner block joins the outer one."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, undo: Callable[[], None], check: Callable[[], None] | None = None
-    ) -> None:
-        self._check = check
+    def __init__(self, connection: sqlite3.Connection, undo: Callable[[], None], log: Log | None = None) -> None:
+        self.log = log
         self._execute = connection.execute
         self._undo = undo
         # A depth and no savepoints: an error that leaves an inner block leaves the outer one too, which undoes both.
@@ -21,8 +21,8 @@ class Transaction:
 
     def __enter__(self) -> None:
         if self._depth == 0:
-            if self._check is not None:
-                self._check()
+            if self.log is not None:
+                self.log.check()
             self._execute("BEGIN IMMEDIATE")
         self._depth += 1
 
@@ -41,3 +41,5 @@ class Transaction:
             # A refused commit leaves the transaction open, which would refuse every later one.
             self._undo()
             raise
+        if self.log is not None:
+            self.log.look()
