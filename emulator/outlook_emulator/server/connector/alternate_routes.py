@@ -56,7 +56,10 @@ class AlternateRoutes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["raw_path"] if scope["type"] == "http" else b""
-        if path == _INVOKE:
+        if path.startswith(PREFIX):
+            # Almost every request, and so before any other comparison.
+            await self._app(scope, receive, send)
+        elif path == _INVOKE:
             await self._invoke(Request(scope, receive), receive, send)
         elif match := _ARM.fullmatch(path):
             await self._manage(match, Request(scope, receive), receive, send)

@@ -14,6 +14,7 @@ from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.triggers import MAIL_CURSOR
 from outlook_emulator.recent import Recent
 from outlook_emulator.server.connector.exchange import Exchange, RawHeaders, Response
+from outlook_emulator.server.connector.query import without
 from outlook_emulator.wire import cursors
 from outlook_emulator.wire.cursors import State
 from outlook_emulator.wire.large_json import write_json
@@ -39,11 +40,11 @@ def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str
     Its name is case-sensitive. A name in another case is ignored, so such a poll always is a first one (recorded).
     Raises InvalidRequest for the cursor of another trigger or mailbox, or of an epoch that is over.
     """
-    parts = (part.partition("=") for part in _parts(exchange))
-    texts = [value for name, _, value in parts if _decoded(name) == operation.cursor]
+    name = operation.cursor or ""
+    _, texts = without(exchange.scope["query_string"], name)
     if not texts:
         return None
-    key = operation.cursor or "", texts[-1]
+    key = name, texts[-1]
     known = _known.get(key)
     if known is None:
         read = cursors.read_mail_state if operation.cursor == MAIL_CURSOR else cursors.read_calendar_state
@@ -94,13 +95,14 @@ def _headers(location: bytes, wait: int) -> RawHeaders:
 def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor: str) -> bytes:
     """The address of the next poll: the query as it came, then the state with escapes in lower case (recorded)."""
     scope = _scope(operation, mailbox, epochs.current(mailbox.db))
-    state = _escaped_state(operation.cursor or "", cursor, scope, mailbox.now // 1_000_000)
-    kept = [part for part in _parts(exchange) if _decoded(part.partition("=")[0]) != operation.cursor]
-    return _absolute(exchange, "&".join([*kept, f"{operation.cursor}={state}"]))
+    name = operation.cursor or ""
+    state = b"%b=%b" % (name.encode(), _escaped_state(name, cursor, scope, mailbox.now // 1_000_000))
+    others, _ = without(exchange.scope["query_string"], name)
+    return _absolute(exchange, b"%b&%b" % (others, state) if others else state)
 
 
 @lru_cache(maxsize=256)
-def _escaped_state(name: str, cursor: str, scope: int, second: int) -> str:
+def _escaped_state(name: str, cursor: str, scope: int, second: int) -> bytes:
     """The state in a query; kept for a while, as it only changes with the second while nothing new comes."""
     if name == MAIL_CURSOR:
         state = cursors.mail_state(cursor, scope, second * 1_000_000)
@@ -109,28 +111,17 @@ def _escaped_state(name: str, cursor: str, scope: int, second: int) -> str:
     for character, escape in _ESCAPES:
         state = state.replace(character, escape)
     _known.keep((name, state), State(cursor, scope))
-    return state
+    return state.encode("ascii")
 
 
 def _same(exchange: Exchange) -> bytes:
-    return _absolute(exchange, exchange.scope["query_string"].decode("latin-1"))
+    return _absolute(exchange, exchange.scope["query_string"])
 
 
-def _absolute(exchange: Exchange, query: str) -> bytes:
+def _absolute(exchange: Exchange, query: bytes) -> bytes:
     scope = exchange.scope
-    host = exchange.header("host") or "localhost"
-    path = scope["raw_path"].decode("latin-1")
-    return f"{scope['scheme']}://{host}{path}?{query}".encode("latin-1")
-
-
-def _parts(exchange: Exchange) -> list[str]:
-    """The parameters of the query, each as the client wrote it."""
-    raw = exchange.scope["query_string"].decode("latin-1")
-    return raw.split("&") if raw else []
-
-
-def _decoded(name: str) -> str:
-    return unquote(name) if "%" in name else name
+    host = exchange.headers.get(b"host") or b"localhost"
+    return b"%b://%b%b?%b" % (scope["scheme"].encode(), host, scope["raw_path"], query)
 
 
 def _is_of(scope: int, operation: Operation, mailbox: Mailbox) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.recent import Recent
@@ -15,6 +15,8 @@ Header = Callable[[str], str | None]
 _KEPT = 64
 """How many queries each reader remembers: a workflow sends the same one again and again."""
 _LONGEST_KEPT = 500
+_split: Recent[tuple[bytes, str], tuple[bytes, list[str]]] = Recent(256 * 1024)
+"""The last results of `without`: each poll needs one twice."""
 
 
 class QueryReader:
@@ -25,7 +27,6 @@ class QueryReader:
 
     def __init__(self, parameters: Sequence[Parameter], cursor: str | None = None) -> None:
         self._cursor = cursor
-        self._cursor_start = None if cursor is None else f"{cursor}=".encode("ascii")
         self._kept: Recent[bytes, dict[str, Any]] = Recent(_KEPT)
         self._by_name = {
             parameter.name.lower(): parameter for parameter in parameters if parameter.schema.location == "query"
@@ -40,9 +41,9 @@ class QueryReader:
         Raises InvalidRequest, naming the parameter, and what `unknown` raises. By default, unknown names are ignored,
         since public workflows send some.
         """
-        if self._cursor_start is not None:
+        if self._cursor is not None:
             # The cursor, which each poll changes, is read elsewhere.
-            raw = b"&".join([part for part in raw.split(b"&") if not part.startswith(self._cursor_start)])
+            raw, _ = without(raw, self._cursor)
         kept = self._kept.get(raw)
         values = (self._read(raw, unknown) if kept is None else kept).copy()
         for parameter in self._headers:
@@ -74,6 +75,23 @@ class QueryReader:
         known = [*(parameter.name for parameter in self._by_name.values()), *filter(None, (self._cursor,))]
         if name and name not in map(str.lower, known):
             unknown("The operation has no query parameter", name, known)
+
+
+def without(raw: bytes, name: str) -> tuple[bytes, list[str]]:
+    """A query without a parameter, and the values of that, all as the client wrote them. The name is case-sensitive."""
+    key = raw, name
+    known = _split.get(key)
+    if known is None:
+        others, values = [], []
+        for part in raw.split(b"&") if raw else ():
+            written, _, value = part.decode("latin-1").partition("=")
+            if (unquote(written) if "%" in written else written) == name:
+                values.append(value)
+            else:
+                others.append(part)
+        known = b"&".join(others), values
+        _split.keep(key, known, len(raw))
+    return known
 
 
 def pairs(raw: bytes) -> list[tuple[str, str]]:
