@@ -134,9 +134,8 @@ def read_position(mailbox: Mailbox, cursor: str) -> Position:
     if position is None:
         position = _read(cursor)
         _known.keep(cursor, position)
-    check_position(mailbox, position.created)
-    # A first poll sets it to now, which is one microsecond after the position in the feed.
-    check_instant(mailbox, position.received - 1)
+    # A first poll sets the time of receipt to now, which is one microsecond after the position in the feed.
+    check_position(mailbox, position.created, position.received - 1)
     if position.message_id is not None:
         try:
             mailbox.key_of(IdKind.MESSAGE, position.message_id, "cursor")
@@ -163,15 +162,14 @@ def _read(cursor: str) -> Position:
     return position
 
 
-def check_instant(mailbox: Mailbox, position: int) -> None:
-    """Raise InvalidField for a cursor before 1970 or after now, such as one from before a reset of the clock."""
-    if not 0 <= position <= changes.position(mailbox.db, mailbox.now):
+def check_position(mailbox: Mailbox, position: int, *others: int) -> None:
+    """Raise InvalidField for a cursor that is no position in the change feed, or one whose changes are forgotten.
+
+    A position before 1970 or after now is none, such as one from before a reset of the clock; nor may `others` be.
+    """
+    newest = changes.position(mailbox.db, mailbox.now)
+    if not (0 <= position <= newest and all(0 <= other <= newest for other in others)):
         raise InvalidField("cursor", "is not a position in the history of this mailbox.")
-
-
-def check_position(mailbox: Mailbox, position: int) -> None:
-    """Raise InvalidField for a cursor that is no position in the change feed, or one whose changes are forgotten."""
-    check_instant(mailbox, position)
     if position < changes.start(mailbox.db):
         raise InvalidField("cursor", "is older than the changes that this mailbox remembers.")
 

@@ -56,8 +56,8 @@ The function takes `send`, the status, the lines of the headers and the body, an
 client reads slowly. It stands for `send` only where nothing lies between the server and whoever responds. The pair does
 not refer to the request, which would refer to itself then, and only the garbage collector could free it.
 """
-_UNSAFE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-"""Matches what no header may hold: it would end the header."""
+_SAFE = re.compile(rb"(?:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+"""Matches lines without what no header may hold: it would end the header."""
 _NONE: Mapping[str, Any] = {}
 _NEVER = (None, None)
 _MOST_WARNINGS = 5
@@ -325,7 +325,8 @@ def _own_lines(headers: RawHeaders) -> bytes | None:
         return b""
     if headers is JSON:
         return _JSON_LINES
-    return None if any(_UNSAFE.search(value) for _, value in headers) else _lines_of(headers)
+    lines = _lines_of(headers)
+    return lines if _SAFE.fullmatch(lines) and lines.count(b"\n") == len(headers) else None
 
 
 async def send_body(send: Send, body: bytes) -> None:
