@@ -228,8 +228,8 @@ SWAPS = (
     Swap(
         "a Location that loses the query",
         "server.connector.polling",
-        'return _absolute(exchange, "&".join([*kept,',
-        'return _absolute(exchange, "&".join([',
+        'return _absolute(exchange, b"%b&%b" % (others, state) if others else state)',
+        "return _absolute(exchange, state)",
     ),
     Swap(
         "a Location with plain characters",
