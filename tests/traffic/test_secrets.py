@@ -5,8 +5,15 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from outlook_emulator.traffic.secrets import redacted
+from outlook_emulator.traffic import secrets
+from outlook_emulator.traffic.secrets import REDACTED, redacted, without_secrets
+
+PIECES = ["key", "api", "_", "-", "access", "subscription", "token", "sig", "code", "Secret", "PWD", "jwt", "auth"]
+PIECES += ["orization", "pass", "word", "cookie", "session", "://", ":", "@", "=", "%3D", "%26", "&", '"', '\\"', "\\"]
+PIECES += ["\\u003D", "\\u0026", " ", "x", "é", "\n", "validation", "id"]
 
 
 @pytest.mark.parametrize(
@@ -37,3 +44,25 @@ def test_a_long_text_is_read_once(text: bytes) -> None:
     redacted(text)
     # A thirtieth of this is usual; in time that grows with the square, it would be a minute.
     assert time.perf_counter() - began < 1
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+def test_no_place_is_overlooked(text: str) -> None:
+    """A look at those places only where a name of a secret ends gives what a look at every place gives."""
+    content = text.encode()
+    pieces, end, at = [], 0, 0
+    while at < len(content):
+        secret = secrets._SECRET.match(content, at)
+        at += 1
+        if secret is not None:
+            pieces += [content[end : secret.end(secret.lastindex or 0)], REDACTED]
+            end = at = secret.end()
+
+    assert redacted(content) == b"".join((*pieces, content[end:]))
+
+
+def test_headers_are_hidden_by_their_names() -> None:
+    """Each time, whether the name was seen before or not."""
+    headers = [(b"x-functions-key", b"abc"), (b"x-keyboard", b"abc")]
+
+    assert [[(b"x-functions-key", REDACTED), (b"x-keyboard", b"abc")]] * 2 == [without_secrets(headers)] * 2

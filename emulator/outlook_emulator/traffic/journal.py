@@ -97,11 +97,17 @@ class ExchangeEntry:
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
-        return next((value.decode("latin-1") for key, value in self.request_headers if key == name), None)
+        return _header(self.raw_request_headers, name)
 
     def response_header(self, name: bytes) -> str | None:
         """A response header by its lower-case name."""
-        return next((value.decode("latin-1") for key, value in self.response_headers if key == name), None)
+        return _header(self.raw_response_headers, name)
+
+
+def _header(headers: RawHeaders, name: bytes) -> str | None:
+    """The first header with a name, without a credential."""
+    first = next((header for header in headers if header[0] == name), None)
+    return None if first is None else without_secrets([first])[0][1].decode("latin-1")
 
 
 class DeliveryEntry(NamedTuple):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import TypeVar
 
 from outlook_emulator.patterns import pattern
+from outlook_emulator.recent import Recent
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 Text = TypeVar("Text", str, bytes)
@@ -23,9 +26,17 @@ _TOKENS = [b"sig", b"token", *(kind + rb"[-_]?token" for kind in (b"access", b"r
 _IN_URLS = [*_TOKENS, b"code", b"validationtoken"]
 _IN_JSON = [*_TOKENS, b"cookie", *(kind + rb"[-_]?token" for kind in (b"auth", b"bearer", b"session", b"security"))]
 _END, _IN_URL, _IN_MEMBER = (b"(?:%b)" % b"|".join(names) for names in (_ENDS, _IN_URLS, _IN_JSON))
-# Without groups: so the library skips all places where none of the first letters is.
-_START = pattern(b"|".join(name + rb"(?=[=%\"\\])" for name in dict.fromkeys((*_ENDS, *_IN_URLS, *_IN_JSON))) + b"|://")
+_NAMES = tuple(dict.fromkeys((*_ENDS, *_IN_URLS, *_IN_JSON)))
+_AFTER = b'=%"\\'
+"""The characters of which one follows the name of a secret."""
+_START = pattern(b"|".join(name + b"(?=[" + re.escape(_AFTER) + b"])" for name in _NAMES) + b"|://")
 """Matches, in lower case, where a secret may begin with its name, or the credential in a URL."""
+_WORDS = tuple(dict.fromkeys(name.rpartition(b"?")[2] for name in _NAMES))
+"""Texts with which the names end: to find these takes a small part of the time of an expression."""
+_LONGEST_KIND = max(map(len, _KINDS)) + 1
+"""How much of a name may come before such a word."""
+_hidden: Recent[bytes, bool] = Recent(64 * 1024)
+"""Whether headers that were looked at last hold credentials."""
 # A URL may be in JSON, with its characters escaped, or be a value in the query of another URL.
 _SECRET = pattern(
     rb"(?i)((?:(?:\b|(?<=\\u0026))" + _IN_URL + rb"|" + _END + rb")(?:=|\\u003D))"
@@ -49,7 +60,15 @@ def redacted(text: Text) -> Text:
 
 def without_secrets(headers: RawHeaders) -> RawHeaders:
     """Headers without the values of those that hold credentials."""
-    return [(name, REDACTED if _HEADERS.search(name.decode("latin-1")) else value) for name, value in headers]
+    return [(name, REDACTED if _is_secret(name) else value) for name, value in headers]
+
+
+def _is_secret(name: bytes) -> bool:
+    known = _hidden.get(name)
+    if known is None:
+        known = _HEADERS.search(name.decode("latin-1")) is not None
+        _hidden.keep(name, known, len(name))
+    return known
 
 
 def redacted_values(headers: Mapping[str, str]) -> dict[str, str]:
@@ -62,11 +81,30 @@ def _redacted(text: bytes) -> bytes:
     lowered = text.lower()
     pieces: list[bytes] = []
     end = at = 0
-    # In two steps: to look for the first letters of all names takes a small part of the time of the whole expression.
-    while (start := _START.search(lowered, at)) is not None:
-        secret = _SECRET.match(text, start.start())
-        at = start.start() + 1
-        if secret is not None:
-            pieces += (text[end : secret.end(secret.lastindex or 0)], REDACTED)
-            end = at = secret.end()
+    for first, last in _places(lowered):
+        at = max(at, first)
+        while (start := _START.search(lowered, at, last)) is not None:
+            secret = _SECRET.match(text, start.start())
+            at = start.start() + 1
+            if secret is not None:
+                pieces += (text[end : secret.end(secret.lastindex or 0)], REDACTED)
+                end = at = secret.end()
     return b"".join((*pieces, text[end:])) if pieces else text
+
+
+def _places(lowered: bytes) -> list[tuple[int, int]]:
+    """Where in a text in lower case secrets may begin: the spans of their names, in their order."""
+    places = []
+    for word in _WORDS:
+        start = lowered.find(word)
+        while start >= 0:
+            end = start + len(word)
+            if end < len(lowered) and lowered[end] in _AFTER:
+                places.append((max(start - _LONGEST_KIND, 0), end + 1))
+            start = lowered.find(word, end)
+    start = lowered.find(b"://")
+    while start >= 0:
+        places.append((start, start + 3))
+        start = lowered.find(b"://", start + 3)
+    # In the order of their ends: a search must not pass the end of a place that comes later.
+    return sorted(places, key=itemgetter(1))

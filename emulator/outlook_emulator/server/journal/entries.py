@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from outlook_emulator.clock import iso_ticks
+from outlook_emulator.content_limits import SHOWN_NESTING
 from outlook_emulator.server.journal import shapes
 from outlook_emulator.server.journal.paths import path_of
 from outlook_emulator.traffic.journal import DeliveryEntry, Entry, ExchangeEntry, ImportEntry
@@ -154,8 +155,11 @@ def _body(body: bytes, truncated: bool, content_type: str) -> Any:
 
 def _is_json(body: bytes) -> bool:
     """Whether a body is JSON that can be read as part of an entry."""
+    # Few brackets cannot be nested too deeply, which spares most bodies a look at all levels.
+    is_flat = body.count(b"{") + body.count(b"[") < SHOWN_NESTING.most
     try:
-        return not is_too_deep(orjson.loads(body))
+        value = orjson.loads(body)
+        return is_flat or not is_too_deep(value)
     except orjson.JSONDecodeError:
         return False
 
