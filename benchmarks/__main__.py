@@ -88,6 +88,8 @@ def ratios(small: Running, large: Running) -> None:
         compare("send to one recipient", small, SEND, bare, Request("POST", "/", SEND.body))
         compare("... with 100,000 mails", large, SEND, bare, Request("POST", "/", SEND.body))
         with TemporaryDirectory() as folder, running("stored", folder) as stored:
+            for server in (small, large):
+                server.wait_until_idle()
             compare("... with --data", stored, SEND, bare, Request("POST", "/", SEND.body))
             spread(
                 {

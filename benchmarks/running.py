@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+_QUIET = 2.5
+"""After so many seconds without work, a server has nothing more to do."""
 
 
 @dataclass
@@ -21,6 +25,19 @@ class Running:
     def cpu_seconds(self) -> float:
         """The processor time that its only thread has used, in seconds."""
         return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    def wait_until_idle(self) -> None:
+        """Wait until the server has indexed what was written; it begins when nothing was written for a second."""
+        quiet_since, used = time.monotonic(), self._ticks()
+        while time.monotonic() < quiet_since + _QUIET:
+            time.sleep(0.1)
+            if used != (used := self._ticks()):
+                quiet_since = time.monotonic()
+
+    def _ticks(self) -> int:
+        """The processor time of all threads, in hundredths of a second."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
 
 
 @contextmanager
