@@ -228,7 +228,7 @@ SWAPS = (
     Swap(
         "a Location that loses the query",
         "server.connector.polling",
-        'return _absolute(exchange, b"%b&%b" % (others, state) if others else state)',
+        'return _absolute(exchange, b"&".join([*others, state]))',
         "return _absolute(exchange, state)",
     ),
     Swap(

@@ -74,6 +74,19 @@ def test_location_holds_the_original_query_and_the_state_nothing_of_ours(alice: 
         assert re.fullmatch(r"[A-Za-z0-9.~_-]*(%[0-9a-f]{2}[A-Za-z0-9.~_-]*)*", value), value
 
 
+@pytest.mark.parametrize(
+    ("query", "others"),
+    [("&", "&"), ("&{state}", ""), ("{state}&", ""), ("top=1&{state}&", "top=1&"), ("&&{state}", "&")],
+)
+def test_empty_parts_of_the_query_stay_in_the_location(alice: Connection, query: str, others: str) -> None:
+    """The query comes back as written, also where nothing stands before or after an ampersand. Evidence as above."""
+    state = alice.http.get(NEW).headers["location"].partition("?")[2]
+
+    location = alice.http.get(f"{alice.url}{NEW}?{query.format(state=state)}").headers["location"]
+
+    assert f"{alice.url}{NEW}?{others}&{state}" == location
+
+
 @pytest.mark.parametrize("path", [path for path in EVERY if "table" not in EVERY[path]])
 def test_location_of_a_poll_without_query_holds_the_state_alone(alice: Connection, path: str) -> None:
     """Without a query of the client, the state is the whole query. Evidence as above."""

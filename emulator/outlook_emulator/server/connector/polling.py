@@ -14,7 +14,7 @@ from outlook_emulator.operations.operation import Operation
 from outlook_emulator.operations.triggers import MAIL_CURSOR
 from outlook_emulator.recent import Recent
 from outlook_emulator.server.connector.exchange import Exchange, RawHeaders, Response
-from outlook_emulator.server.connector.query import without
+from outlook_emulator.server.connector.query import split_off
 from outlook_emulator.wire import cursors
 from outlook_emulator.wire.cursors import State
 from outlook_emulator.wire.large_json import write_json
@@ -41,7 +41,7 @@ def cursor_of(operation: Operation, exchange: Exchange, mailbox: Mailbox) -> str
     Raises InvalidRequest for the cursor of another trigger or mailbox, or of an epoch that is over.
     """
     name = operation.cursor or ""
-    _, texts = without(exchange.scope["query_string"], name)
+    _, texts = split_off(exchange.scope["query_string"], name)
     if not texts:
         return None
     key = name, texts[-1]
@@ -97,8 +97,8 @@ def _location(operation: Operation, exchange: Exchange, mailbox: Mailbox, cursor
     scope = _scope(operation, mailbox, epochs.current(mailbox.db))
     name = operation.cursor or ""
     state = b"%b=%b" % (name.encode(), _escaped_state(name, cursor, scope, mailbox.now // 1_000_000))
-    others, _ = without(exchange.scope["query_string"], name)
-    return _absolute(exchange, b"%b&%b" % (others, state) if others else state)
+    others, _ = split_off(exchange.scope["query_string"], name)
+    return _absolute(exchange, b"&".join([*others, state]))
 
 
 @lru_cache(maxsize=256)

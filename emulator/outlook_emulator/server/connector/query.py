@@ -15,8 +15,8 @@ Header = Callable[[str], str | None]
 _KEPT = 64
 """How many queries each reader remembers: a workflow sends the same one again and again."""
 _LONGEST_KEPT = 500
-_split: Recent[tuple[bytes, str], tuple[bytes, list[str]]] = Recent(256 * 1024)
-"""The last results of `without`: each poll needs one twice."""
+_split: Recent[tuple[bytes, str], tuple[list[bytes], list[str]]] = Recent(256 * 1024)
+"""The last results of `split_off`: each poll needs one several times."""
 
 
 class QueryReader:
@@ -43,7 +43,8 @@ class QueryReader:
         """
         if self._cursor is not None:
             # The cursor, which each poll changes, is read elsewhere.
-            raw, _ = without(raw, self._cursor)
+            others, _ = split_off(raw, self._cursor)
+            raw = b"&".join(others)
         kept = self._kept.get(raw)
         values = (self._read(raw, unknown) if kept is None else kept).copy()
         for parameter in self._headers:
@@ -77,19 +78,23 @@ class QueryReader:
             unknown("The operation has no query parameter", name, known)
 
 
-def without(raw: bytes, name: str) -> tuple[bytes, list[str]]:
-    """A query without a parameter, and the values of that, all as the client wrote them. The name is case-sensitive."""
+def split_off(raw: bytes, name: str) -> tuple[list[bytes], list[str]]:
+    """The values of a parameter, after all other parts of the query: all as the client wrote them.
+
+    The name is case-sensitive. An empty part counts, as at the end of `a=1&`.
+    """
     key = raw, name
     known = _split.get(key)
     if known is None:
-        others, values = [], []
+        others: list[bytes] = []
+        values: list[str] = []
         for part in raw.split(b"&") if raw else ():
             written, _, value = part.decode("latin-1").partition("=")
             if (unquote(written) if "%" in written else written) == name:
                 values.append(value)
             else:
                 others.append(part)
-        known = b"&".join(others), values
+        known = others, values
         _split.keep(key, known, len(raw))
     return known
 
