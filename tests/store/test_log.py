@@ -65,7 +65,7 @@ def test_few_rows_stay_in_the_log(db: Database, path: Path) -> None:
     """A copy waits for the disk, so a few rows are not worth it."""
     write(db, 0, MANY_ROWS - 1)
 
-    assert (not log_of(db).is_copied, rows_without_log(path)) == (True, 0)
+    assert (not log_of(db).is_being_copied, rows_without_log(path)) == (True, 0)
 
 
 def test_many_rows_are_copied_by_a_thread(db: Database, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ def test_close_waits_for_the_copy(path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     db.close()
 
-    assert (is_resting, ended.is_set(), log_of(db).is_copied) == (False, True, False)
+    assert (is_resting, ended.is_set(), log_of(db).is_being_copied) == (False, True, False)
     assert not path.with_name(path.name + "-wal").exists()
 
 

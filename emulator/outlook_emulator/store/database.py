@@ -398,18 +398,19 @@ class Database:
         with suppress(OSError):
             if self._is_lost():
                 # To open it again raises the error, unless the file has come back.
-                self.rest()
+                self.rest(waits=True)
 
-    def rest(self) -> bool:
+    def rest(self, *, waits: bool = False) -> bool:
         """Close the file, or pack the content in memory, until the next statement; returns whether that was possible.
 
-        A database in memory is not packed while it is large.
+        A database in memory is not packed while it is large. A file is not closed while its log is being copied, unless
+        the caller `waits` for the end of that.
         """
         if self.closed or self.is_resting or self._borrowed is not None or self.turn.is_taken:
             return False
         if self._connection.in_transaction:
             return False
-        if (log := self._transaction.log) is not None and log.is_copied:
+        if not waits and (log := self._transaction.log) is not None and log.is_being_copied:
             return False
         if self.path is None:
             (free,) = self.one("PRAGMA freelist_count", {})

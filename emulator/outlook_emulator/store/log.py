@@ -49,8 +49,8 @@ class Log:
                 self._connection.execute(_COPY).fetchone()
 
     @property
-    def is_copied(self) -> bool:
-        """Whether a thread copies the log at present."""
+    def is_being_copied(self) -> bool:
+        """Whether a thread copies the log, or is about to."""
         return self._copy is not None and not self._copy.done()
 
     def wait(self) -> None:
