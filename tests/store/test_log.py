@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
+from outlook_emulator.serving import running
+from outlook_emulator.settings import Settings
 from outlook_emulator.store import log, sql
 from outlook_emulator.store.database import Database
 from outlook_emulator.store.log import MANY_ROWS, Log
@@ -111,40 +114,64 @@ def test_steady_writes_keep_the_log_small(db: Database, path: Path) -> None:
 
 def test_close_waits_for_the_copy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is closed has no thread left, which might touch a later file with the same name."""
-    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
-    copy_aside = Log._copy_aside
+    events: list[str] = []
 
-    def slow(self: Log) -> None:
-        begun.set()
-        go_on.wait(10)
-        copy_aside(self)
-        ended.set()
+    class Copy(Future[None]):
+        """A copy that is under way, and ends when somebody waits for it."""
 
-    monkeypatch.setattr(Log, "_copy_aside", slow)
+        def result(self, timeout: float | None = None) -> None:
+            db.execute(sql.STATE, {"key": "0"})
+            events.append("ended")
+
+    class Worker:
+        def submit(self, _: object) -> Copy:
+            copy = Copy()
+            copy.set_running_or_notify_cancel()
+            return copy
+
+    monkeypatch.setattr(log, "_worker", Worker)
     db = Database(path)
     write(db, 0, MANY_ROWS)
-    assert begun.wait(10)
-    is_resting = db.rest()
-    threading.Timer(0.01, go_on.set).start()
 
+    is_resting = db.rest()
     db.close()
 
-    assert (is_resting, ended.is_set(), log_of(db).is_being_copied) == (False, True, False)
+    assert (is_resting, events, log_of(db).is_being_copied) == (False, ["ended"], False)
     assert not path.with_name(path.name + "-wal").exists()
 
 
 def test_a_copy_that_has_not_begun_is_dropped(path: Path) -> None:
     """A database closes at once, although the thread still copies another log."""
     go_on = threading.Event()
-    log._worker().submit(go_on.wait, 10)
+    other_copy = log._worker().submit(go_on.wait, 10)
     db = Database(path)
     write(db, 0, MANY_ROWS)
 
     db.close()
 
-    is_waiting = not go_on.is_set()
+    has_waited = other_copy.done()
     go_on.set()
-    assert (is_waiting, rows_without_log(path)) == (True, MANY_ROWS)
+    assert (has_waited, rows_without_log(path)) == (False, MANY_ROWS)
+
+
+def test_a_commit_succeeds_without_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can begin, as at a limit of the system, a request has its effect and its response."""
+
+    def refuse() -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(log, "MANY_ROWS", 1)
+    monkeypatch.setattr(log, "_worker", refuse)
+    order = {"To": "alice@outlook.com", "Subject": "Hello", "Body": "x"}
+    headers = {"Authorization": "Bearer x"}
+    with (
+        running(Settings(data=str(tmp_path))) as server,
+        httpx.Client(base_url=f"{server.url}/apim/outlook/alice", headers=headers, trust_env=False) as http,
+    ):
+        statuses = [http.post("/v2/Mail", json=order).status_code for _ in range(2)]
+        mails = http.get("/v2/Mail").json()["value"]
+
+    assert ([200, 200], 2) == (statuses, len(mails))
 
 
 def test_a_lost_file_is_not_created_again(db: Database, path: Path) -> None:

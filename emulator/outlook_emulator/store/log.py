@@ -40,7 +40,11 @@ class Log:
             return
         self._looks_from = changes + _SOON
         if self._copy is None:
-            self._copy = _worker().submit(self._copy_aside)
+            # A system that allows no more threads must not fail a request whose commit is done.
+            try:
+                self._copy = _worker().submit(self._copy_aside)
+            except RuntimeError:
+                self._looks_from = changes + MANY_ROWS
         elif self._copy.done():
             self._copy = None
             self._looks_from = changes + MANY_ROWS
