@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -154,6 +154,36 @@ def test_a_copy_that_has_not_begun_is_dropped(path: Path) -> None:
     assert (has_waited, rows_without_log(path)) == (False, MANY_ROWS)
 
 
+@contextmanager
+def served(folder: Path) -> Iterator[httpx.Client]:
+    headers = {"Authorization": "Bearer x"}
+    with (
+        running(Settings(data=str(folder))) as server,
+        httpx.Client(base_url=server.url, headers=headers, trust_env=False) as http,
+    ):
+        yield http
+
+
+@pytest.mark.parametrize("way", ["mails", "restore"])
+def test_large_values_count_as_many_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """A few large mails, and a snapshot that is restored, fill the log as much as many rows: a thread copies them."""
+    monkeypatch.setattr(log, "MANY_ROWS", 150)
+    order = {"To": "alice@outlook.com", "Subject": "Hello", "Body": "x" * 1_000_000}
+    snapshot = "/_emulator/api/sandboxes/default/snapshots/large"
+    with served(tmp_path) as http:
+        http.post("/apim/outlook/alice/v2/Mail", json=order).raise_for_status()
+        if way == "restore":
+            http.put(snapshot).raise_for_status()
+            http.post(f"{snapshot}/restore").raise_for_status()
+            order["Body"] = "x"
+        http.post("/apim/outlook/alice/v2/Mail", json=order).raise_for_status()
+        # The worker has one thread: this runs after the copy.
+        log._worker().submit(int).result()
+        size = (tmp_path / "default.sqlite").stat().st_size
+
+    assert size > 1_000_000
+
+
 def test_a_commit_succeeds_without_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no thread can begin, as at a limit of the system, a request has its effect and its response."""
 
@@ -163,13 +193,9 @@ def test_a_commit_succeeds_without_a_thread(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(log, "MANY_ROWS", 1)
     monkeypatch.setattr(log, "_worker", refuse)
     order = {"To": "alice@outlook.com", "Subject": "Hello", "Body": "x"}
-    headers = {"Authorization": "Bearer x"}
-    with (
-        running(Settings(data=str(tmp_path))) as server,
-        httpx.Client(base_url=f"{server.url}/apim/outlook/alice", headers=headers, trust_env=False) as http,
-    ):
-        statuses = [http.post("/v2/Mail", json=order).status_code for _ in range(2)]
-        mails = http.get("/v2/Mail").json()["value"]
+    with served(tmp_path) as http:
+        statuses = [http.post("/apim/outlook/alice/v2/Mail", json=order).status_code for _ in range(2)]
+        mails = http.get("/apim/outlook/alice/v2/Mail").json()["value"]
 
     assert ([200, 200], 2) == (statuses, len(mails))
 

@@ -138,6 +138,8 @@ class Database:
 
     def note_size(self, size: int) -> None:
         """Remember if a value that is written is large. Call it in the transaction that writes it."""
+        if (log := self._transaction.log) is not None:
+            log.add(size)
         if size >= LARGE_VALUE:
             self.execute(sql.SET_STATE, {"key": _LARGE, "value": "yes"})
             self._has_large = True
@@ -359,6 +361,8 @@ class Database:
         if self.path is not None:
             self._check_file()
         self._take_pages(other)
+        if (log := self._transaction.log) is not None:
+            log.add(self.size)
         self.generation += 1
         self.last_change = self.feed_start = None
         self._forget()

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 MANY_ROWS = 1500
 """After so many changed rows, the log is copied: after some 300 sends, and 4,000 pages of 4 KiB."""
+_BYTES_A_ROW = 11_000
+"""How many bytes the log grows by with each changed row, on average; a large value counts as so many more rows."""
 _SOON = 50
-"""While a copy is under way, after so many rows, somebody looks whether it has ended."""
+"""While a copy is under way, after so many rows, a commit looks whether it has ended."""
 _FEW_PAGES = 100
 """So many pages the next commit copies itself, in a few milliseconds."""
 _ROUNDS = 4
@@ -32,6 +34,10 @@ class Log:
         self._connection = connection
         self._copy: Future[None] | None = None
         self._looks_from = connection.total_changes + MANY_ROWS
+
+    def add(self, size: int) -> None:
+        """Count bytes that a transaction writes, beside the number of rows."""
+        self._looks_from -= size // _BYTES_A_ROW
 
     def look(self) -> None:
         """Begin a copy if much was written since the last one, or end the one that was begun. Call it after commits."""
