@@ -120,7 +120,7 @@ def test_close_waits_for_the_copy(path: Path, monkeypatch: pytest.MonkeyPatch) -
         """A copy that is under way, and ends when somebody waits for it."""
 
         def result(self, timeout: float | None = None) -> None:
-            db.execute(sql.STATE, {"key": "0"})
+            database.execute(sql.STATE, {"key": "0"})
             events.append("ended")
 
     class Worker:
@@ -130,13 +130,13 @@ def test_close_waits_for_the_copy(path: Path, monkeypatch: pytest.MonkeyPatch) -
             return copy
 
     monkeypatch.setattr(log, "_worker", Worker)
-    db = Database(path)
-    write(db, 0, MANY_ROWS)
+    database = Database(path)
+    write(database, 0, MANY_ROWS)
 
-    is_resting = db.rest()
-    db.close()
+    is_resting = database.rest()
+    database.close()
 
-    assert (is_resting, events, log_of(db).is_being_copied) == (False, ["ended"], False)
+    assert (is_resting, events, log_of(database).is_being_copied) == (False, ["ended"], False)
     assert not path.with_name(path.name + "-wal").exists()
 
 
