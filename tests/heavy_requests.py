@@ -197,6 +197,7 @@ HEAVY = (
     Heavy("long phrase", mails(1500), search(f'"{"word1 " * 400}"'), items(0)),
     Heavy("many words", mails(1500), search(" OR ".join(f"word{n}" for n in range(250))), items(10)),
     Heavy("prefixes", mails(1500), search(" ".join(f"w{'o' * (n % 2)}*" for n in range(60))), items(10)),
+    Heavy("many negations", mails(1), search("NOT " * 12_000 + "word1"), refused(400, "more than 2500 words")),
     Heavy("view of one daily series", series(1), view(), items(1824)),
     Heavy("first page of many daily series", series(1000), view("&$top=256"), items(256)),
     Heavy("view of too many events", series(20), view(), refused(413, "more than 10000 events")),

@@ -29,10 +29,11 @@ _END, _IN_URL, _IN_MEMBER = (b"(?:%b)" % b"|".join(names) for names in (_ENDS, _
 _NAMES = tuple(dict.fromkeys((*_ENDS, *_IN_URLS, *_IN_JSON)))
 _AFTER = b'=%"\\'
 """The characters of which one follows the name of a secret."""
-_START = pattern(b"|".join(name + b"(?=[" + re.escape(_AFTER) + b"])" for name in _NAMES) + b"|://")
+_IS_NAME = b"(?=[" + re.escape(_AFTER) + b"])"
+_START = pattern(b"|".join(name + _IS_NAME for name in _NAMES) + b"|://")
 """Matches, in lower case, where a secret may begin with its name, or the credential in a URL."""
-_WORDS = tuple(dict.fromkeys(name.rpartition(b"?")[2] for name in _NAMES))
-"""Texts with which the names end: to find these takes a small part of the time of an expression."""
+_WORDS = {word: pattern(word + _IS_NAME) for word in dict.fromkeys(name.rpartition(b"?")[2] for name in _NAMES)}
+"""Texts with which the names end, and what matches them there. Most texts have few of them, which is found quickly."""
 _LONGEST_KIND = max(map(len, _KINDS)) + 1
 """How much of a name may come before such a word."""
 _hidden: Recent[bytes, bool] = Recent(64 * 1024)
@@ -95,13 +96,10 @@ def _redacted(text: bytes) -> bytes:
 def _places(lowered: bytes) -> list[tuple[int, int]]:
     """Where in a text in lower case secrets may begin: the spans of their names, in their order."""
     places = []
-    for word in _WORDS:
-        start = lowered.find(word)
-        while start >= 0:
-            end = start + len(word)
-            if end < len(lowered) and lowered[end] in _AFTER:
-                places.append((max(start - _LONGEST_KIND, 0), end + 1))
-            start = lowered.find(word, end)
+    for word, end_of_name in _WORDS.items():
+        if word in lowered:
+            for match in end_of_name.finditer(lowered):
+                places.append((max(match.start() - _LONGEST_KIND, 0), match.end() + 1))
     start = lowered.find(b"://")
     while start >= 0:
         places.append((start, start + 3))

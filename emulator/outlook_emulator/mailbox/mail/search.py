@@ -23,6 +23,8 @@ from outlook_emulator.patterns import pattern
 from outlook_emulator.store.search_tree import EVERYTHING, NOTHING, Node, Term, both, either, negated, tag
 
 MAX_WORDS = 500
+# A query as long as a URL may be would take a fifth of a second to read.
+MAX_TOKENS = 5 * MAX_WORDS
 # FTS5's parser fails at a stack of 100; the deepest query of this nesting stays below, as a test checks.
 MAX_NESTING = 20
 
@@ -36,8 +38,7 @@ def parse(query: str, now: int) -> Node:
     text = _unwrapped(_UNSTORABLE.sub(" ", query))
     if not text.strip():
         return EVERYTHING
-    tokens = [*_tokens(text), _Token("end", "", len(text))]
-    return _Reader(tokens, now).query()
+    return _Reader(_tokens(text), now).query()
 
 
 # --- Leaves: the meaning of a word, phrase or value of a property ----------------------------------------------------
@@ -161,8 +162,11 @@ def _unwrapped(query: str) -> str:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    grammar, position, words = _TERM, _after_blanks(text, 0), 0
+    grammar, position, words, tokens = _TERM, _after_blanks(text, 0), 0, 0
     while position < len(text):
+        tokens += 1
+        if tokens > MAX_TOKENS:
+            _refuse(f"there are more than {MAX_TOKENS} words, operators and parentheses.", position)
         match = grammar.match(text, position)
         if not match:
             _refuse("a quote is never closed.", position)
@@ -176,6 +180,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         # Text right after the colon is a value, whatever it looks like: `received:…T10:00`, `subject:-5`, `subject:OR`.
         touches = position == match.end() and token.kind in ("dated", "known", "unknown")
         grammar = _VALUE if touches else _TERM
+    yield _Token("end", "", len(text))
 
 
 def _after_blanks(text: str, position: int) -> int:
@@ -196,10 +201,11 @@ def _token(match: re.Match[str]) -> _Token:
 class _Reader:
     """Reads the tokens of one query; used once."""
 
-    def __init__(self, tokens: list[_Token], now: int) -> None:
+    def __init__(self, tokens: Iterator[_Token], now: int) -> None:
+        # Taken as they are needed, so that the first error ends the work.
         self._tokens = tokens
+        self._here = next(tokens)
         self._now = now
-        self._index = 0
         self._nesting = 0
 
     def query(self) -> Node:
@@ -208,15 +214,11 @@ class _Reader:
             _refuse("a parenthesis is closed but was never opened.", self._here.position)
         return node
 
-    @property
-    def _here(self) -> _Token:
-        return self._tokens[self._index]
-
     def _take(self, *kinds: str) -> _Token | None:
         token = self._here
         if token.kind not in kinds:
             return None
-        self._index += 1
+        self._here = next(self._tokens)
         return token
 
     def _alternation(self, leaf: _Leaf) -> Node:
