@@ -24,7 +24,7 @@ from outlook_contract.probes.catalog import PROBES
 from outlook_contract.probes.command import conditions
 from outlook_emulator import pytest_plugin
 from outlook_emulator.cli import parser
-from outlook_emulator.content_limits import BODY_LIMITS, MAIL_LIMITS
+from outlook_emulator.content_limits import BODY_LIMITS, EVENT_LIMITS, MAIL_LIMITS
 from outlook_emulator.operations import OPERATIONS
 from outlook_emulator.options import camel, options_of, sentence
 from outlook_emulator.server.admin.routes import ADMIN
@@ -121,9 +121,9 @@ def limits() -> str:
 
 
 def content_limits() -> str:
-    """What one mail and one request body may hold."""
-    rows = [("a mail", limit.counts, f"{limit.most:,}") for limit in MAIL_LIMITS]
-    rows += [("a JSON body", limit.counts, f"{limit.most:,}") for limit in BODY_LIMITS]
+    """What one mail, one event and one request body may hold."""
+    groups = (("a mail", MAIL_LIMITS), ("an event", EVENT_LIMITS), ("a JSON body", BODY_LIMITS))
+    rows = [(what, limit.counts, f"{limit.most:,}") for what, limits in groups for limit in limits]
     return _table(("What", "counts", "At most"), rows)
 
 

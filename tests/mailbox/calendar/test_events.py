@@ -31,6 +31,14 @@ def ask(alice: Connection, method: str, path: str, **more: Any) -> tuple[int, st
 
 
 class TestCreating:
+    @pytest.mark.parametrize("member", ["ResourceAttendees", "RequiredAttendees"])
+    def test_too_many_attendees_are_refused(self, alice: Connection, member: str) -> None:
+        """An event has at most as many attendees as a mail has recipients, rooms included."""
+        event = {"Subject": "All", **SPAN, member: "".join(f"a{number}@b.c;" for number in range(5001))}
+
+        assert ask(alice, "POST", V3, json=event) == (413, "ContentTooLarge")
+        assert [] == alice.get(V3)["value"]
+
     def test_a_minimal_event_has_the_recorded_defaults(self, alice: Connection) -> None:
         event = alice.post(
             V3, {"Subject": "Review", "Start": "2026-03-04T13:30:00.250Z", "End": "2026-03-04T14:00:00Z"}

@@ -9,8 +9,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
 from outlook_emulator.clock import microseconds
+from outlook_emulator.content_limits import ATTENDEES
 from outlook_emulator.enums import NO_RECURRENCE, AttendeeType
-from outlook_emulator.errors import InvalidField, InvalidProperty, RefusedByService
+from outlook_emulator.errors import InvalidField, InvalidProperty, RefusedByService, TooMuchContent
 from outlook_emulator.mailbox import recurrence
 from outlook_emulator.mailbox.calendar.event_rows import instant, local
 from outlook_emulator.mailbox.event import FIRST, LAST, Attendee, EventChanges, EventFields, Rule, wall_zone
@@ -219,11 +220,13 @@ def _refuse_nul(text: str, field: str) -> None:
 
 def _attendees(mailbox: Mailbox, event: EventFields, changes: EventChanges) -> tuple[Attendee, ...]:
     if "attendees" in changes:
-        listed: Iterable[Attendee] = changes["attendees"]
+        listed: Collection[Attendee] = changes["attendees"]
     elif any(name in changes for name in _ATTENDEE_FIELDS):
         listed = _by_type(event.attendees, changes)
     else:
         return event.attendees
+    if len(listed) > ATTENDEES.most:
+        raise TooMuchContent(f"The event has {len(listed)} attendees; at most {ATTENDEES.most} are allowed.")
     types = {} if "attendees" in changes else _ATTENDEE_FIELDS
     field_of = {int(kind): name for name, kind in types.items()}
     known = {attendee.address.lower(): attendee for attendee in event.attendees}

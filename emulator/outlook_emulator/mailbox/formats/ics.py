@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import orjson
 
 from outlook_emulator.clock import instant_of
-from outlook_emulator.content_limits import ITEMS, RECIPIENTS
+from outlook_emulator.content_limits import ATTENDEES, ITEMS
 from outlook_emulator.enums import NO_RESPONSE, AttendeeType, Importance, ResponseType, ShowAs
 from outlook_emulator.errors import InvalidRequest, TooMuchContent
 from outlook_emulator.mailbox import recurrence
@@ -311,7 +311,7 @@ def _fields(component: Component, start: When, end: When, reading: Reading) -> E
     organizer = component.first("ORGANIZER")
     html = next((line for line in component.all(HTML) if line.param("FMTTYPE").lower() == "text/html"), None)
     people, categories = component.all("ATTENDEE"), _categories(component)
-    for number, what, limit in ((len(people), "attendees", RECIPIENTS), (len(categories), "categories", ITEMS)):
+    for number, what, limit in ((len(people), "attendees", ATTENDEES), (len(categories), "categories", ITEMS)):
         if number > limit.most:
             raise TooMuchContent(f"The event in line {component.line} has more than {limit.most} {what}.")
     own_texts: dict[str, Any] = {field: _text(component, name) for name, field in OWN_TEXTS.items()}
