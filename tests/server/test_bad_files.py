@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import shutil
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +17,7 @@ from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
 from outlook_emulator.store import database, log
 from tests.cli.commands import run
+from tests.store.test_log import BusyWorker
 
 OLD = Path(__file__).parents[1] / "store" / "old"
 API = "/_emulator/api/sandboxes"
@@ -118,14 +118,13 @@ def test_damaged_callbacks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
     assert "The callbacks of the sandbox 'bad' cannot be read" in caplog.text
 
 
-@pytest.mark.parametrize("way", ["deleted", "replaced", "deleted while its log is about to be copied"])
+@pytest.mark.parametrize("way", ["deleted", "replaced", "deleted while its log is being copied"])
 def test_a_lost_file_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """Requests to a sandbox whose file was deleted or replaced meanwhile get 503 with its name, until it is back."""
     monkeypatch.setattr(database, "LOOK_EVERY", 0)
-    go_on = threading.Event()
-    if way == "deleted while its log is about to be copied":
+    if way == "deleted while its log is being copied":
         monkeypatch.setattr(log, "MANY_ROWS", 1)
-        log._worker().submit(go_on.wait, 10)
+        monkeypatch.setattr(log, "_worker", BusyWorker)
     file, kept = folder / "good.sqlite", folder / "good.kept"
     order = {"To": "good-1@outlook.com", "Subject": "Hello", "Body": "x"}
     with served(folder) as http:
@@ -142,7 +141,6 @@ def test_a_lost_file_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch, way
         other = http.get("/apim/outlook/anybody/v2/Mail")
         kept.rename(file)
         back = http.get("/apim/outlook/good-1/v2/Mail")
-    go_on.set()
 
     assert [503] * 4 == [answer.status_code for answer in answers]
     assert all("good.sqlite was deleted or replaced" in answer.json()["message"] for answer in answers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -31,6 +31,19 @@ def db(path: Path) -> Iterator[Database]:
     database = Database(path)
     yield database
     database.close()
+
+
+class BusyWorker:
+    """Copies that are under way, until somebody waits for them."""
+
+    class Copy(Future[None]):
+        def result(self, timeout: float | None = None) -> None:
+            self.set_result(None)
+
+    def submit(self, _: object) -> BusyWorker.Copy:
+        copy = self.Copy()
+        copy.set_running_or_notify_cancel()
+        return copy
 
 
 def write(db: Database, first: int, count: int) -> None:
@@ -114,44 +127,37 @@ def test_steady_writes_keep_the_log_small(db: Database, path: Path) -> None:
 
 def test_close_waits_for_the_copy(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that is closed has no thread left, which might touch a later file with the same name."""
-    events: list[str] = []
+    are_open: list[bool] = []
 
-    class Copy(Future[None]):
-        """A copy that is under way, and ends when somebody waits for it."""
+    def noted(_: BusyWorker.Copy, timeout: float | None = None) -> None:
+        are_open.append(database.one(sql.STATE, {"key": "0"}) is not None)
 
-        def result(self, timeout: float | None = None) -> None:
-            database.execute(sql.STATE, {"key": "0"})
-            events.append("ended")
-
-    class Worker:
-        def submit(self, _: object) -> Copy:
-            copy = Copy()
-            copy.set_running_or_notify_cancel()
-            return copy
-
-    monkeypatch.setattr(log, "_worker", Worker)
+    monkeypatch.setattr(log, "_worker", BusyWorker)
+    monkeypatch.setattr(BusyWorker.Copy, "result", noted)
     database = Database(path)
     write(database, 0, MANY_ROWS)
 
     is_resting = database.rest()
     database.close()
 
-    assert (is_resting, events, log_of(database).is_being_copied) == (False, ["ended"], False)
+    assert (is_resting, are_open, log_of(database).is_being_copied) == (False, [True], False)
     assert not path.with_name(path.name + "-wal").exists()
 
 
-def test_a_copy_that_has_not_begun_is_dropped(path: Path) -> None:
-    """A database closes at once, although the thread still copies another log."""
+@pytest.mark.parametrize("end", [Database.close, Database.rest])
+def test_a_copy_that_has_not_begun_is_dropped(path: Path, end: Callable[[Database], object]) -> None:
+    """A database closes or rests at once, although the thread still copies another log."""
     go_on = threading.Event()
     other_copy = log._worker().submit(go_on.wait, 10)
     db = Database(path)
     write(db, 0, MANY_ROWS)
 
-    db.close()
+    end(db)
 
-    has_waited = other_copy.done()
+    has_waited, rows = other_copy.done(), rows_without_log(path)
     go_on.set()
-    assert (has_waited, rows_without_log(path)) == (False, MANY_ROWS)
+    db.close()
+    assert (has_waited, rows) == (False, MANY_ROWS)
 
 
 @contextmanager

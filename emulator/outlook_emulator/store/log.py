@@ -60,8 +60,8 @@ class Log:
 
     @property
     def is_being_copied(self) -> bool:
-        """Whether a thread copies the log, or is about to."""
-        return self._copy is not None and not self._copy.done()
+        """Whether a thread copies the log at present. A copy that has not begun does not count: `wait` drops it."""
+        return self._copy is not None and self._copy.running()
 
     def wait(self) -> None:
         """Wait for the end of a copy, which may remove the log, so that no other file with this name loses its own."""
