@@ -61,6 +61,17 @@ def test_no_place_is_overlooked(text: str) -> None:
     assert redacted(content) == b"".join((*pieces, content[end:]))
 
 
+@pytest.mark.parametrize("name", ["sig=", "://"])
+@pytest.mark.parametrize("count", [999, 1000, 1001, 5000])
+def test_many_names_of_secrets(name: str, count: int) -> None:
+    """All secrets are hidden where a text is full of their names, and few of these places are remembered."""
+    text = f"https://user:s3cret@host/?token=s3cret&{f'{name}&' * count}access_key=s3cret"
+
+    assert "s3cret" not in redacted(text)
+    assert redacted(text).count("(redacted)") == 3
+    assert len(secrets._places(text.encode())) <= 1000
+
+
 def test_headers_are_hidden_by_their_names() -> None:
     """Each time, whether the name was seen before or not."""
     headers = [(b"x-functions-key", b"abc"), (b"x-keyboard", b"abc")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from operator import itemgetter
 from typing import TypeVar
 
@@ -36,6 +37,8 @@ _WORDS = {word: pattern(word + _IS_NAME) for word in dict.fromkeys(name.rpartiti
 """Texts with which the names end, and what matches them there. Most texts have few of them, which is found quickly."""
 _LONGEST_KIND = max(map(len, _KINDS)) + 1
 """How much of a name may come before such a word."""
+_MOST_PLACES = 1000
+"""Where a text has more such places, the expression looks at all of it, which takes less time and memory then."""
 _hidden: Recent[bytes, bool] = Recent(64 * 1024)
 """Whether headers that were looked at last hold credentials."""
 # A URL may be in JSON, with its characters escaped, or be a value in the query of another URL.
@@ -94,15 +97,17 @@ def _redacted(text: bytes) -> bytes:
 
 
 def _places(lowered: bytes) -> list[tuple[int, int]]:
-    """Where in a text in lower case secrets may begin: the spans of their names, in their order."""
+    """Where in a text in lower case secrets may begin: the spans of their names in their order, or the whole text."""
     places = []
     for word, end_of_name in _WORDS.items():
         if word in lowered:
-            for match in end_of_name.finditer(lowered):
+            for match in islice(end_of_name.finditer(lowered), _MOST_PLACES):
                 places.append((max(match.start() - _LONGEST_KIND, 0), match.end() + 1))
     start = lowered.find(b"://")
-    while start >= 0:
+    while start >= 0 and len(places) < _MOST_PLACES:
         places.append((start, start + 3))
         start = lowered.find(b"://", start + 3)
+    if len(places) >= _MOST_PLACES:
+        return [(0, len(lowered))]
     # In the order of their ends: a search must not pass the end of a place that comes later.
     return sorted(places, key=itemgetter(1))
