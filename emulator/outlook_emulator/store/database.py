@@ -361,13 +361,14 @@ class Database:
         if self.path is not None:
             self._check_file()
         self._take_pages(other)
-        if (log := self._transaction.log) is not None:
-            log.add(self.size)
         self.generation += 1
         self.last_change = self.feed_start = None
         self._forget()
         self.is_taken_over = True
         self._has_large = None
+        # Last, since the content is new even if its size cannot be read.
+        if (log := self._transaction.log) is not None:
+            log.add(self.size)
 
     def _take_pages(self, other: Database) -> None:
         if self._has_small_pages == other._has_small_pages:

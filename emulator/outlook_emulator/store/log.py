@@ -19,9 +19,9 @@ _BYTES_A_ROW = 11_000
 _SOON = 50
 """While a copy is under way, after so many rows, a commit looks whether it has ended."""
 _FEW_PAGES = 100
-"""So many pages the next commit copies itself, in a few milliseconds."""
+"""The thread leaves so many pages to the next commit, which copies them in a few milliseconds."""
 _ROUNDS = 4
-"""How often the thread begins again with what was written meanwhile."""
+"""How often the thread copies what was written while it copied."""
 _COPY = "PRAGMA wal_checkpoint(PASSIVE)"
 
 
@@ -64,7 +64,10 @@ class Log:
         return self._copy is not None and self._copy.running()
 
     def wait(self) -> None:
-        """Wait for the end of a copy, which may remove the log, so that no other file with this name loses its own."""
+        """Wait for the end of a copy, and drop one that has not begun. Call it before the connection closes.
+
+        Whoever closes a file last removes its log. A thread that did so later could remove that of a new file.
+        """
         copy, self._copy = self._copy, None
         if copy is not None and not copy.cancel():
             copy.result()

@@ -165,7 +165,8 @@ def _read(cursor: str) -> Position:
 def check_position(mailbox: Mailbox, position: int, *others: int) -> None:
     """Raise InvalidField for a cursor that is no position in the change feed, or one whose changes are forgotten.
 
-    A position before 1970 or after now is none, such as one from before a reset of the clock; nor may `others` be.
+    A position lies between 1970 and now. One that was issued before a reset of the clock may be after now. `others` are
+    positions of which the changes may be forgotten.
     """
     newest = changes.position(mailbox.db, mailbox.now)
     if not (0 <= position <= newest and all(0 <= other <= newest for other in others)):

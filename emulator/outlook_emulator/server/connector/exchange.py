@@ -56,7 +56,7 @@ client reads slowly. It stands for `send` only where nothing lies between the se
 not refer to the request, which would refer to itself then, and only the garbage collector could free it.
 """
 _CONTROLS = bytes(code for code in (*range(32), 127) if code != ord("\t"))
-"""What no header may hold: it would end the header."""
+"""The characters that no header may hold. A line break would end it."""
 _NONE: Mapping[str, Any] = {}
 _NEVER = (None, None)
 _MOST_WARNINGS = 5
@@ -325,7 +325,7 @@ def _own_lines(headers: RawHeaders) -> bytes | None:
     if headers is JSON:
         return _JSON_LINES
     lines = _lines_of(headers)
-    # Only those that end the lines; a pattern takes as long as all the rest of a response.
+    # The line breaks at the ends are the only ones. A pattern takes as long as all the rest of a response.
     is_safe = len(lines) - len(lines.translate(None, _CONTROLS)) == 2 * len(headers)
     return lines if is_safe else None
 

@@ -79,9 +79,9 @@ class QueryReader:
 
 
 def split_off(raw: bytes, name: str) -> tuple[list[bytes], list[str]]:
-    """The values of a parameter, after all other parts of the query: all as the client wrote them.
+    """All other parts of a query, and the values of a parameter, as the client wrote them.
 
-    The name is case-sensitive. An empty part counts, as at the end of `a=1&`.
+    The name is case-sensitive. An empty part counts, such as the one at the end of `a=1&`.
     """
     key = raw, name
     known = _split.get(key)
