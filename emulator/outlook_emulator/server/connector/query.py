@@ -15,8 +15,9 @@ Header = Callable[[str], str | None]
 _KEPT = 64
 """How many queries each reader remembers: a workflow sends the same one again and again."""
 _LONGEST_KEPT = 500
-_split: Recent[tuple[bytes, str], tuple[list[bytes], list[str]]] = Recent(256 * 1024)
-"""The last results of `split_off`: each poll needs one several times."""
+_LONGEST_SPLIT = 1000
+_split: Recent[tuple[bytes, str], tuple[list[bytes], list[str]]] = Recent(256)
+"""The last results of `split_off` for queries up to that length: each poll needs one several times."""
 
 
 class QueryReader:
@@ -95,7 +96,8 @@ def split_off(raw: bytes, name: str) -> tuple[list[bytes], list[str]]:
             else:
                 others.append(part)
         known = others, values
-        _split.keep(key, known, len(raw))
+        if len(raw) <= _LONGEST_SPLIT:
+            _split.keep(key, known)
     return known
 
 
