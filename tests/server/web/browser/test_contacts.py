@@ -41,6 +41,8 @@ def test_keyboard_only(alice: Connection, page: Page) -> None:
     page.get_by_role("link", name="All of Contacts").focus()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Contacts", exact=True).wait_for()
+    # The list can be seen before its script listens to keys.
+    page.wait_for_load_state()
     page.keyboard.press("/")
     page.keyboard.type("ada")
     page.keyboard.press("Enter")

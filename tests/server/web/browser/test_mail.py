@@ -180,6 +180,8 @@ def test_keyboard_only(stage: Stage, page: Page) -> None:
     page.keyboard.type("from:billing")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Lunch").wait_for(state="detached")
+    # The list can be seen before its script listens to keys.
+    page.wait_for_load_state()
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
