@@ -15,7 +15,7 @@ import pytest
 
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
-from outlook_emulator.store import database, log
+from outlook_emulator.store import data_file, log
 from tests.cli.commands import run
 from tests.store.test_log import BusyWorker
 
@@ -121,7 +121,7 @@ def test_damaged_callbacks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
 @pytest.mark.parametrize("way", ["deleted", "replaced", "deleted while its log is being copied"])
 def test_a_lost_file_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """Requests to a sandbox whose file was deleted or replaced meanwhile get 503 with its name, until it is back."""
-    monkeypatch.setattr(database, "LOOK_EVERY", 0)
+    monkeypatch.setattr(data_file, "LOOK_EVERY", 0)
     if way == "deleted while its log is being copied":
         monkeypatch.setattr(log, "MANY_ROWS", 1)
         monkeypatch.setattr(log, "_worker", BusyWorker)

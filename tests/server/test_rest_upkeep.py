@@ -11,7 +11,7 @@ from outlook_emulator.app import create_app
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.server.rest_upkeep import RestUpkeep
 from outlook_emulator.serving import running
-from outlook_emulator.store import database
+from outlook_emulator.store import serialization
 
 _COUNT = 40
 
@@ -104,7 +104,7 @@ def test_packing_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch, caplog
 
     async def run() -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(database, "compress", lambda *arguments: 1 // 0)
+            patched.setattr(serialization, "compress", lambda *arguments: 1 // 0)
             for _ in range(_COUNT):
                 upkeep.step()
         assert before == resting(sandboxes)

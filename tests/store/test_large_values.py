@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from outlook_emulator.store import database
+from outlook_emulator.store import database, serialization
 from outlook_emulator.store.database import Database
 from tests.conftest import Connection
 
@@ -58,7 +58,7 @@ def test_an_image_by_way_of_a_file_has_the_same_content(monkeypatch: pytest.Monk
     db = Database()
     with db.transaction():
         db.note_size(database.LARGE_VALUE)
-    monkeypatch.setattr(database, "_LARGE_IMAGE", 0)
+    monkeypatch.setattr(serialization, "_LARGE_IMAGE", 0)
 
     copy = Database(image=db.image({"more": "state"}))
 

@@ -8,17 +8,14 @@ from contextlib import closing, contextmanager, suppress
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import RLock
-from time import monotonic
 from typing import Any
 from weakref import finalize
-from zlib import compress, decompress
 
 from outlook_emulator.recent import Recent
-from outlook_emulator.store import images, opening, pages, sql
+from outlook_emulator.store import images, opening, pages, serialization, sql
 from outlook_emulator.store.awake import AwakeDatabases
-from outlook_emulator.store.failures import FileLost
+from outlook_emulator.store.data_file import DataFile
 from outlook_emulator.store.fresh_rows import FreshRows
 from outlook_emulator.store.kept_messages import KeptMessages
 from outlook_emulator.store.log import Log
@@ -31,11 +28,6 @@ _ROWS_AT_ONCE = 8
 """How many rows one insert adds: the driver keeps a prepared statement for each number of rows."""
 LARGE_VALUE = 64 * 1024
 """From this many bytes on, a value counts as large."""
-_LARGE_IMAGE = 8 * 1024 * 1024
-"""From this many bytes on, an image is made by way of a file."""
-_LARGEST_PACKED = 1024 * 1024
-"""A database in memory with more content stays as it is. It could be packed in a thread, but not unpacked in one: that
-holds other requests, 15 to 75 ms for 2 MiB (measured)."""
 _GROWN = 256 * 1024
 """A database with small pages gets usual ones when it has more bytes: from about there on, they take less memory."""
 _LOOK_ROWS = 200
@@ -46,13 +38,9 @@ _LARGEST_COPIED_ASIDE = 64 * 1024 * 1024
 """In a thread, others are served meanwhile."""
 _MANY_ITEMS = 500
 """So many items take more than a database with small pages should hold."""
-_FAST = 1
-"""The level of compression. An empty database has mostly zeros, and so takes 5 KB at any level."""
 PIECE = 1024 * 1024
 """From this many bytes on, a value is read and written in pieces."""
 _MOST_OWNERS = 256
-LOOK_EVERY = 1.0
-"""How often a database that is in use looks for its file, in seconds."""
 _CLOSED_AT_ONCE = 16
 _LARGE = "large"
 """The key of the sandbox state that says that the database has held a large value."""
@@ -96,8 +84,7 @@ class Database:
         """Whether a request has come lately; a database that was not used rests first."""
         self.before_rest: Callable[[], Callable[[], None]] | None = None
         """Called before a file is closed; the result is called afterwards."""
-        self._identity: tuple[int, int] | None = None
-        self._looks_at = 0.0
+        self._file = None if path is None else DataFile(path)
         self._borrowed: RLock | None = None
         # After how many changed rows the database looks whether it has grown; None for one with usual pages.
         self._looks_from = _LOOK_ROWS if image is None and path is None else None
@@ -298,46 +285,16 @@ class Database:
 
         A value that is None is left out of the image.
         """
-        if self.size >= _LARGE_IMAGE:
-            with suppress(OSError, sqlite3.OperationalError):
-                return self._image_by_file(state)
-        self.execute("BEGIN IMMEDIATE")
-        try:
-            if not self._has_small_pages:
-                # Rolled back below: the image has these values, the database itself never does.
-                opening.write_state(self._connection, state)
-                return images.alone(self._connection.serialize())
-            # Some builds of SQLite protect the tables of the search index.
-            with suppress(sqlite3.OperationalError):
-                return self._usual_image(state)
-        finally:
-            self.execute("ROLLBACK")
-        return self._image_by_file(state)
+        self._wait()
+        self.wake()
+        return serialization.image_of(self._connection, state, has_small_pages=self._has_small_pages)
 
     @property
     def size(self) -> int:
         """The number of bytes of the database."""
-        (count,), (size,) = self.one("PRAGMA page_count", {}), self.one("PRAGMA page_size", {})
-        return int(count * size)
-
-    def _usual_image(self, state: Mapping[str, str | None]) -> bytes:
-        """The image with usual pages: images and files are the same for all databases."""
-        with closing(pages.with_usual_pages(self._connection)) as copy:
-            opening.write_state(copy, state)
-            return images.alone(copy.serialize())
-
-    def _image_by_file(self, state: Mapping[str, str | None]) -> bytes:
-        """The image by way of a file, since to serialize a large database stops all threads of the process."""
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / "image.sqlite"
-            with closing(opening.connect(str(file))) as copy:
-                copy.execute("PRAGMA synchronous = OFF")
-                self._connection.backup(copy)
-                opening.write_state(copy, state)
-                copy.execute("PRAGMA journal_mode = DELETE")
-                if self._has_small_pages:
-                    pages.give_usual_pages(copy)
-            return file.read_bytes()
+        self._wait()
+        self.wake()
+        return pages.size_of(self._connection)
 
     def check(self) -> None:
         """Check the integrity. Raises ValueError that names the damage."""
@@ -358,8 +315,8 @@ class Database:
         """Replace the content with that of `other`; unchanged on error. Call it outside a transaction."""
         other.wake()
         self.wake()
-        if self.path is not None:
-            self._check_file()
+        if self._file is not None:
+            self._file.check()
         self._take_pages(other)
         self.generation += 1
         self.last_change = self.feed_start = None
@@ -396,12 +353,11 @@ class Database:
     def use(self) -> None:
         """Note that a request has come. If the file turns out to be lost, the request's statements raise FileLost."""
         self.used = True
-        if self.path is None or (now := monotonic()) < self._looks_at:
+        if self._file is None or not self._file.is_due:
             return
-        self._looks_at = now + LOOK_EVERY
         # Where the folder cannot be read, the statements say so.
         with suppress(OSError):
-            if self._is_lost():
+            if self._file.is_lost:
                 # To open it again raises the error, unless the file has come back.
                 self.rest(waits=True)
 
@@ -418,20 +374,14 @@ class Database:
         if not waits and (log := self._transaction.log) is not None and log.is_being_copied:
             return False
         if self.path is None:
-            (free,) = self.one("PRAGMA freelist_count", {})
-            size, (page_size,) = self.size, self.one("PRAGMA page_size", {})
-            if size - free * page_size > _LARGEST_PACKED:
+            try:
+                self._packed = serialization.pack(self._connection)
+            except sqlite3.OperationalError:
+                return False
+            if self._packed is None:
                 if self._awake is not None:
                     self._awake.note_large(self)
                 return False
-            if size > _LARGEST_PACKED:
-                # It was large once; a reset leaves the pages, with what was in them.
-                try:
-                    self.execute("VACUUM", {})
-                except sqlite3.OperationalError:
-                    # A statement has not ended.
-                    return False
-            self._packed = compress(self._connection.serialize(), _FAST)
         self._earlier_writes += self._connection.total_changes
         # Detached: a database that often rests would gather them.
         self._finalizer.detach()
@@ -468,7 +418,7 @@ class Database:
             # On a damaged file, nothing can be read.
             with suppress(sqlite3.Error, OSError):
                 # Of a file that took the place of this one, nothing is known.
-                return None if self._is_lost() else self.before_rest()
+                return None if self._file is not None and self._file.is_lost else self.before_rest()
         return None
 
     def _note_closed(self, note: Callable[[], None] | None) -> None:
@@ -489,12 +439,12 @@ class Database:
             return
         if self.closed:
             raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
-        if self.path is not None:
-            self._check_file()
-            self._bind(opening.open_file(self.path))
+        if self._file is not None:
+            self._file.check()
+            self._bind(opening.open_file(self._file.path))
             return
         assert self._packed is not None
-        content = decompress(self._packed)
+        content = serialization.unpack(self._packed)
         self._bind(opening.open_memory(content))
         self._packed = None
         if len(content) > _GROWN:
@@ -506,8 +456,8 @@ class Database:
 
     def _bind(self, connection: sqlite3.Connection) -> None:
         self._go_on_with(connection)
-        if self.path is not None and self._identity is None:
-            self._identity = _identity(self.path)
+        if self._file is not None:
+            self._file.note_opened()
         if self._awake is not None:
             self._awake.add(self)
 
@@ -522,17 +472,8 @@ class Database:
         if self._borrowed is None:
             # Bound once: every statement of every request goes through it.
             self.execute = connection.execute
-        log = None if self.path is None else Log(self.path, connection, self._check_file)
+        log = None if self._file is None else Log(self._file.path, connection, self._file.check)
         self._transaction = Transaction(connection, self._undo, log)
-
-    def _check_file(self) -> None:
-        """Raise FileLost if the file was deleted or replaced: SQLite would go on writing to a file without a name."""
-        if self._is_lost():
-            assert self.path is not None
-            raise FileLost(f"the file {self.path.name} was deleted or replaced while the emulator ran")
-
-    def _is_lost(self) -> bool:
-        return self.path is not None and _identity(self.path) != self._identity
 
 
 def close_all(databases: Iterable[Database]) -> None:
@@ -558,11 +499,3 @@ def _for_rows(statement: str, count: int) -> str:
     """An insert of one row, for several rows."""
     head, values, row = statement.partition(" VALUES ")
     return head + values + ", ".join([row] * count)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino

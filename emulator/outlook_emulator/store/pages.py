@@ -1,4 +1,4 @@
-"""Copies databases with small pages into databases with pages of the usual size.
+"""Sizes of databases and of their pages; copies databases with small pages into ones with pages of the usual size.
 
 Only databases in memory have small pages, and only until they grow. Images and files have usual ones.
 """
@@ -10,6 +10,12 @@ from contextlib import closing
 from functools import lru_cache
 
 from outlook_emulator.store import opening
+
+
+def size_of(connection: sqlite3.Connection) -> int:
+    """The number of bytes of a database."""
+    (count,), (size,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    return int(count * size)
 
 
 def copy_of(connection: sqlite3.Connection) -> sqlite3.Connection:
