@@ -45,7 +45,9 @@ _FOLDER_END = Struct(">QQBI2x")
 _ATTACHMENT_END = Struct(">QQ")
 _ATTACHMENT_MARK = b"\x01\x12\x00\x10\x00"
 _CONVERSATION_END = Struct(">QIHBB")
-_CHANGE_KEY = Struct(">8sQQ2xI")
+_CHANGE_KEY = Struct(">QQ2xI")
+# The key of a contact begins with its type and its length, that of an event does not (both recorded).
+_CONTACT_KEY_START = b"\x11\x00\x00\x00\x16\x00\x00\x00"
 # Where the part begins that differs between the items of a mailbox, and where that of its mailbox ends.
 _MAILBOX_END = 31
 _OWN_START = 40
@@ -116,13 +118,13 @@ def decode(kind: IdKind, mailbox_id: int, text: str, field: str) -> int:
 
 
 def event_change_key(mailbox_id: int, key: int, version: int) -> str:
-    """A text that differs after every change of an event, in the form that Exchange was recorded with."""
-    return _change_key(b"\x0f\x00\x00\x00\x16\x00\x00\x00", mailbox_id, key, version)
+    """A text that differs after every change of an event: 32 characters, as recorded."""
+    return _change_key(b"", mailbox_id, key, version)
 
 
 def contact_change_key(mailbox_id: int, key: int, version: int) -> str:
     """A text that differs after every change of a contact: `EQAAABYAAA…` with 40 characters, as recorded."""
-    return _change_key(b"\x11\x00\x00\x00\x16\x00\x00\x00", mailbox_id, key, version)
+    return _change_key(_CONTACT_KEY_START, mailbox_id, key, version)
 
 
 def event_uid(created: int, random: int) -> str:
@@ -239,4 +241,4 @@ def _check(kind: int, mailbox_id: int, low: int, high: int) -> int:
 
 def _change_key(start: bytes, mailbox_id: int, key: int, version: int) -> str:
     counter = key * _SCATTER_32 + version & _MASK_32
-    return b2a_base64(_CHANGE_KEY.pack(start, *_store(mailbox_id), counter), newline=False).decode("ascii")
+    return b2a_base64(start + _CHANGE_KEY.pack(*_store(mailbox_id), counter), newline=False).decode("ascii")

@@ -105,7 +105,7 @@ OPERATIONS = (
         run=reading.move,
         query=MoveQuery,
         # Importance as a word, unlike in Get email (declared and recorded).
-        returns=wire.received_in_words,
+        returns=wire.moved,
         errors=MAIL_ERRORS,
     ),
     Operation(

@@ -264,7 +264,7 @@ class Connection:
         return imported
 
     def mails(self, folder: str = "Inbox", **query: Any) -> list[dict[str, Any]]:
-        """The mails of a folder, newest first, read and unread; `query` adds parameters of Get emails (V3)."""
+        """The mails of a folder, newest first, read and unread; `query` adds parameters of Get emails (V2)."""
         # By its defaults, the operation returns ten unread mails.
         parameters = {"fetchOnlyUnread": False, "includeAttachments": False, "top": _LARGEST_PAGE, **query}
         response = self.http.get("/v2/Mail", params={"folderPath": folder, **parameters})

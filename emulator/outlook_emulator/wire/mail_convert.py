@@ -166,6 +166,12 @@ def received_in_words(message_view: MessageView) -> ClientReceiveMessageStringEn
     }
 
 
+def moved(message_view: MessageView) -> ClientReceiveMessageStringEnums:
+    """A mail that was moved: like any other with its importance as text, which comes first (recorded)."""
+    mail = received_in_words(message_view)
+    return {"Importance": mail["Importance"], **mail}
+
+
 class _Written(Generic[_Shape]):
     """Converts mails as another function does, to JSON that is written already, and remembers it.
 
