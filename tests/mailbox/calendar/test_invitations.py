@@ -51,6 +51,29 @@ class TestInviting:
         assert alice.mail("Sent Items")["Subject"] == "Review"
         assert bob.view()[0]["ICalUId"] == alice.view()[0]["ICalUId"]
 
+    def test_optional_attendees_get_a_copy_and_rooms_a_blind_one(
+        self, alice: Connection, bob: Connection, sandbox: Sandbox
+    ) -> None:
+        """Attendees are recipients of the same type, in invitations and cancellations (documented in MS-OXOCAL)."""
+        meeting = alice.meet(
+            "Review",
+            RequiredAttendees="ann@example.org",
+            OptionalAttendees="bob@example.com;dan@example.org",
+            ResourceAttendees="room@example.org",
+        )
+        alice.http.delete(f"{V1}/{meeting['Id']}").raise_for_status()
+
+        everyone = ("ann@example.org", "bob@example.com;dan@example.org")
+        assert [(mail["To"], mail["Cc"], mail["Bcc"]) for mail in bob.mails()] == [(*everyone, None)] * 2
+        sent = [(mail["To"], mail["Cc"], mail["Bcc"]) for mail in alice.mails("Sent Items")]
+        assert sent == [(*everyone, "room@example.org")] * 2
+        assert "room@example.org" in sandbox.outbox.mails()[0]["recipients"]
+
+    def test_a_meeting_without_required_attendees_is_to_nobody(self, alice: Connection, bob: Connection) -> None:
+        alice.meet("Review", OptionalAttendees="bob@example.com")
+
+        assert (bob.mail()["To"], bob.mail()["Cc"]) == (None, "bob@example.com")
+
     def test_the_mail_contains_a_valid_calendar_part(self, alice: Connection, bob: Connection) -> None:
         alice.meet("Review", RequiredAttendees="bob@example.com", OptionalAttendees="dan@example.org")
 

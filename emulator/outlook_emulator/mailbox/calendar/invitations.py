@@ -11,7 +11,7 @@ from dataclasses import replace
 from html import escape
 from typing import Any
 
-from outlook_emulator.enums import NO_RESPONSE, ResponseType, ShowAs
+from outlook_emulator.enums import NO_RESPONSE, AttendeeType, ResponseType, ShowAs
 from outlook_emulator.errors import NotFound
 from outlook_emulator.mailbox import item_folders
 from outlook_emulator.mailbox.access import owner_of
@@ -151,14 +151,23 @@ def _exceptions(mailbox: Mailbox, event: Event) -> list[Event]:
 
 
 def _send(mailbox: Mailbox, event: Event, attendees: Iterable[Attendee], method: str, subject: str) -> None:
-    """Mail an iCalendar message to the attendees with an address; rooms may have only a name."""
-    people = tuple(Address(attendee.address, attendee.name) for attendee in attendees if "@" in attendee.address)
-    if not people:
+    """Mail an iCalendar message to the attendees with an address; rooms may have only a name.
+
+    The optional ones get a copy, and rooms a blind one: Exchange's type of an attendee is that of a recipient
+    (MS-OXOCAL).
+    """
+    people: dict[int, list[Address]] = {kind: [] for kind in AttendeeType}
+    for attendee in attendees:
+        if "@" in attendee.address:
+            people[attendee.type].append(Address(attendee.address, attendee.name))
+    if not any(people.values()):
         return
     organizer = Address(mailbox.owner.address, mailbox.owner.display_name)
     calendar = _attachment(mailbox, event_store.as_series(mailbox, event), method, organizer)
     mail = Mail(
-        to=people,
+        to=tuple(people[AttendeeType.Required]),
+        cc=tuple(people[AttendeeType.Optional]),
+        bcc=tuple(people[AttendeeType.Resource]),
         subject=subject,
         body=event.body,
         is_html=bool(event.is_html),
