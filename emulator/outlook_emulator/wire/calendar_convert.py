@@ -29,6 +29,7 @@ from outlook_emulator.wire import calendar as shapes
 from outlook_emulator.wire.base import members_of, snake_case
 from outlook_emulator.wire.metadata import EntityListResponse, Table, TableMetadata
 from outlook_emulator.wire.metadata_convert import listed, table_metadata
+from outlook_emulator.wire.table_titles import EVENT
 
 _LINE_ENDS = re.compile(r"[\r\n]+")
 # How .NET writes a time that was never set (recorded from the Office 365 twin).
@@ -106,7 +107,7 @@ def calendars(calendars: Sequence[Listed]) -> EntityListResponse[Table]:
 
 def calendar_metadata(calendar: Listed) -> TableMetadata:
     """The metadata of a calendar's events for low-code clients; the required members are recorded."""
-    return table_metadata(calendar.id, calendar.name, shapes.CalendarEventBackend, ("Subject", "Start"))
+    return table_metadata(calendar.id, calendar.name, shapes.CalendarEventBackend, EVENT, ("Subject", "Start"))
 
 
 def backend(event: Event) -> shapes.CalendarEventBackend:

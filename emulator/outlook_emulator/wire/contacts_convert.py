@@ -20,6 +20,7 @@ from outlook_emulator.wire.base import members_of, snake_case
 from outlook_emulator.wire.contacts import Contact, ContactResponse, EmailAddress, PhysicalAddress
 from outlook_emulator.wire.metadata import EntityListResponse, Table, TableMetadata
 from outlook_emulator.wire.metadata_convert import listed, table_metadata
+from outlook_emulator.wire.table_titles import CONTACT, CONTACT_SHOWN_AT_ONCE
 
 _LISTS = ("ImAddresses", "HomePhones", "BusinessPhones", "Categories")
 _PLACES = ("Home", "Business", "Other")
@@ -66,7 +67,8 @@ def tables(folders: Sequence[Listed]) -> EntityListResponse[Table]:
 
 def table(listed: Listed) -> TableMetadata:
     """The metadata of a contact folder."""
-    return table_metadata(listed.id, listed.name, ContactResponse, _REQUIRED, _READ_ONLY)
+    advanced = CONTACT.keys() - CONTACT_SHOWN_AT_ONCE
+    return table_metadata(listed.id, listed.name, ContactResponse, CONTACT, _REQUIRED, _READ_ONLY, advanced)
 
 
 def contacts(stored: Sequence[records.Contact]) -> EntityListResponse[ContactResponse]:

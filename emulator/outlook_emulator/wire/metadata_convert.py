@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from outlook_emulator.mailbox.mail.folders import PickedFolder
@@ -51,14 +51,20 @@ def picked(folders: Sequence[PickedFolder]) -> EntityListResponse[FilePickerFile
 
 
 def table_metadata(
-    name: str, title: str, shape: Any, required: Sequence[str], read_only: Collection[str] = ("Id",)
+    name: str,
+    title: str,
+    shape: Any,
+    titles: Mapping[str, str],
+    required: Sequence[str],
+    read_only: Collection[str] = ("Id",),
+    advanced: Collection[str] = (),
 ) -> TableMetadata:
     """A table's id, display name and item schema; capabilities are left out (recorded)."""
     return {
         "name": name,
         "title": title,
         "x-ms-permission": "read-write",
-        "schema": cast(Object, table_schema(shape, required, read_only)),
+        "schema": cast(Object, table_schema(shape, titles, required, read_only, advanced)),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, get_args, get_origin
@@ -141,16 +140,26 @@ def _definition(shape: Any) -> dict[str, Any]:
     return described
 
 
-def table_schema(shape: Any, required: Sequence[str], read_only: Collection[str]) -> dict[str, Any]:
-    """The JSON schema of a table whose items have a shape, everything written out in place.
+def table_schema(
+    shape: Any,
+    titles: Mapping[str, str],
+    required: Sequence[str],
+    read_only: Collection[str],
+    advanced: Collection[str],
+) -> dict[str, Any]:
+    """The JSON schema of a table whose items have a shape, everything written out in place, in the order of `titles`.
 
-    Recorded: its extensions, titles made of names, and `Id` as the only key. It does not say what may be null.
+    Recorded: its extensions, and `Id` as the only key. It does not say what may be null. Members of members have their
+    names as titles.
     """
-    items = _written_out(shape)
+    written = _written_out(shape)["properties"]
+    members = {name: written[name] | {"title": title} for name, title in titles.items()}
     for name in read_only:
-        items["properties"][name]["x-ms-permission"] = "read-only"
-    items["properties"]["Id"] |= {"x-ms-keyOrder": 1, "x-ms-keyType": "primary", "x-ms-sort": "none"}
-    return {"type": "array", "items": {"type": "object", "required": list(required), **items}}
+        members[name]["x-ms-permission"] = "read-only"
+    members["Id"] |= {"x-ms-keyOrder": 1, "x-ms-keyType": "primary", "x-ms-sort": "none"}
+    for name in advanced:
+        members[name]["x-ms-visibility"] = "advanced"
+    return {"type": "array", "items": {"type": "object", "required": list(required), "properties": members}}
 
 
 def _written_out(hint: Any) -> dict[str, Any]:
@@ -159,10 +168,5 @@ def _written_out(hint: Any) -> dict[str, Any]:
         return {"type": "array", "items": _written_out(get_args(plain)[0]), **marks(schema)}
     if not is_shape(plain):
         return _type(plain) | marks(schema)
-    members = {name: {"title": _title(name), **_written_out(hint)} for name, hint in members_of(plain).items()}
+    members = {name: {"title": name, **_written_out(hint)} for name, hint in members_of(plain).items()}
     return {"type": "object", "properties": members}
-
-
-def _title(name: str) -> str:
-    """A member's name as a designer shows it: `GivenName` is `Given name`."""
-    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda match: f" {match[0].lower()}", name)

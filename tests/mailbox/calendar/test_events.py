@@ -282,6 +282,11 @@ class TestReading:
         items = described["schema"]["items"]
         assert items["required"] == ["Subject", "Start"]
         assert items["properties"]["Start"]["format"] == "date-time"
+        titles = [
+            items["properties"][name]["title"] for name in ("ICalUId", "DateTimeCreated", "HasAttachments", "Start")
+        ]
+        assert titles == ["Event Unique ID", "Created time", "Has attachments?", "Start time"], "as on the page"
+        assert set(items["properties"]) == set(alice.get(f"{V1}/{alice.meet()['Id']}"))
 
     def test_calendars_keep_their_events_apart(self, alice: Connection) -> None:
         answer = alice.api.post(f"/connections/{alice.id}/calendars", json={"name": "Side projects"})

@@ -202,7 +202,19 @@ def test_table_metadata(alice: Connection) -> None:
         "x-ms-sort": "none",
     }
     assert properties["HomePhones"] == {"title": "Home phones", "type": "array", "items": {"type": "string"}}
-    assert properties["Birthday"] == {"title": "Birthday", "type": "string", "format": "date-time"}
+    advanced = {"x-ms-visibility": "advanced"}
+    assert properties["Birthday"] == {"title": "Birthday", "type": "string", "format": "date-time", **advanced}
+    assert properties["ImAddresses"] == {
+        "title": "IM addresses",
+        "type": "array",
+        "items": {"type": "string"},
+        **advanced,
+    }
+    titles = {name: properties[name]["title"] for name in ("NickName", "JobTitle", "MobilePhone1", "DateTimeCreated")}
+    assert list(titles.values()) == ["Nickname", "JobTitle", "Mobile phone", "Created time"]
+    # Unlike in the items, the names do not come first.
+    assert list(properties)[:6] == ["Id", "ParentFolderId", "Birthday", "FileAs", "DisplayName", "GivenName"]
+    assert properties["OtherAddress"]["properties"]["PostalCode"]["title"] == "PostalCode"
     assert properties["HomeAddress"]["properties"]["City"] == {"title": "City", "type": "string"}
     assert set(properties["EmailAddresses"]["items"]["properties"]) == {"Name", "Address"}
     assert {name for name, schema in properties.items() if schema.get("x-ms-permission") == "read-only"} == {
