@@ -135,12 +135,16 @@ def test_three_servers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
             assert 300 == sum(len(emulator.sandboxes()) for emulator in emulators)
             assert min(len(emulator.sandboxes()) for emulator in emulators) > 50
             check_forms_of_requests(proxy)
+            check_faults(proxy)
             check_commands(capsys, emulators, owners)
             check_plugin(str(proxy.base_url), tmp_path)
 
             emulators[1].stop()
             stopped = statuses(proxy)
             assert {name: 502 if owners[name] is emulators[1] else 200 for name in SANDBOXES} == stopped
+            name = next(name for name in SANDBOXES if owners[name] is emulators[1])
+            error = proxy.get(f"/apim/outlook/{name}.me/v2/Mail").json()["error"]
+            assert "The emulator that has this sandbox does not respond." == error["message"]
             emulators[1].start()
             assert subjects(proxy) == {name: ["Kept"] for name in SANDBOXES}
 
@@ -191,6 +195,17 @@ def check_forms_of_requests(proxy: httpx.Client) -> None:
         assert 200 == proxy.get(link).status_code
         (question,) = proxy.get(f"{path}/questions").json()["value"]
         assert question["answer"] is not None
+
+
+def check_faults(proxy: httpx.Client) -> None:
+    """The errors of an emulator pass as they are, those too that nginx has texts of its own for."""
+    name = SANDBOXES[0]
+    for fault, status in (("bad-gateway", 502), ("timeout-504-before", 504)):
+        rule = {"effect": {"fault": fault}, "when": {"times": 1}}
+        proxy.post(f"{ROOT}/{name}/faults", json={"faults": [rule]}).raise_for_status()
+        response = proxy.get(f"/apim/outlook/{name}.me/v2/Mail")
+        assert status == response.status_code
+        assert fault in response.headers["x-outlook-emulator-fault"]
 
 
 def check_commands(
@@ -254,11 +269,17 @@ def test_files_agree() -> None:
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     documents = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
     (stateful,) = (document for document in documents if document["kind"] == "StatefulSet")
-    services = {document["metadata"]["name"] for document in documents if document["kind"] == "Service"}
+    services = {
+        document["metadata"]["name"]: document["spec"] for document in documents if document["kind"] == "Service"
+    }
 
     assert ["outlook-0", "outlook-1", "outlook-2"] == names
     assert {*names, "outlook"} == set(compose["services"])
     assert len(names) == stateful["spec"]["replicas"]
     assert stateful["spec"]["serviceName"] in services
+    # nginx looks a name up once: what it leads to must keep its address, and be the same server.
+    pods = [services[name]["selector"]["statefulset.kubernetes.io/pod-name"] for name in names]
+    assert [f"{stateful['metadata']['name']}-{number}" for number in range(3)] == pods
+    assert 3 == len({compose["services"][name]["networks"]["default"]["ipv4_address"] for name in names})
     environments = [service.get("environment", {}) for service in compose["services"].values()]
     assert 3 == sum(values.get("OUTLOOK_EMULATOR_CONNECTION_IDS") == "sandbox" for values in environments)

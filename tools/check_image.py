@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from outlook_emulator import client
@@ -28,6 +30,9 @@ TOKEN = "secret"
 ROOT = Path(__file__).parents[1]
 DATA = "OUTLOOK_EMULATOR_DATA=/data"
 
+_COMPOSED = "http://127.0.0.1:4365"
+"""Where the files of compose serve."""
+_COMPOSED_ONCE = Lock()
 _PREPARE, _BUILD, _CHECK = 600.0, 600.0, 900.0
 """Longest durations of the steps, in seconds."""
 _CALL = 60.0
@@ -129,6 +134,22 @@ def container(*flags: str, command: Sequence[str] = (), port: int = 4365, scheme
         docker("rm", "--force", "--volumes", name)
 
 
+@contextmanager
+def composed(file: str) -> Iterator[Callable[..., str]]:
+    """Start what a file of compose describes; the block gets a function that runs commands of compose on it."""
+
+    def compose(*arguments: str) -> str:
+        return docker("compose", "--file", str(ROOT / file), *arguments)
+
+    # They publish the same port.
+    with _COMPOSED_ONCE:
+        try:
+            compose("up", "--detach", "--wait", "--no-build")
+            yield compose
+        finally:
+            compose("down", "--volumes", "--timeout", "2")
+
+
 def check_start_and_stop() -> str:
     """Without options it keeps everything in memory, and stops at once while a request waits."""
     with container() as it, ThreadPoolExecutor(1) as pool:
@@ -209,15 +230,45 @@ def check_tls() -> str:
 
 def check_compose() -> str:
     """`compose.yaml` serves at the default port."""
-    compose = ["compose", "--file", str(ROOT / "compose.yaml")]
-    docker(*compose, "up", "--detach", "--wait", "--no-build")
-    try:
-        mails = _fetch("http://127.0.0.1:4365/apim/outlook/office/v2/Mail")
-        if not mails["value"]:
+    with composed("compose.yaml"):
+        if not _fetch("/apim/outlook/office/v2/Mail")["value"]:
             raise Wrong("compose serves no sample")
-    finally:
-        docker(*compose, "down", "--volumes")
     return "compose.yaml serves the samples"
+
+
+def check_many_servers() -> str:
+    """With `deploy/compose.yaml`, each sandbox lives on one of three servers, also while others are down."""
+    names = {f"s{number}" for number in range(12)}
+    with composed("deploy/compose.yaml") as compose:
+        for name in names:
+            _fetch(f"/_emulator/api/sandboxes/{name}", {"connections": [{"id": f"{name}.ada"}]}, method="PUT")
+            mail = {"To": f"{name}.ada@outlook.com", "Subject": name, "Body": name}
+            _fetch(f"/apim/outlook/{name}.ada/v2/Mail", mail, method="POST")
+        homes: dict[str, set[str]] = {}
+        for server in ("outlook-0", "outlook-1", "outlook-2"):
+            listed = json.loads(compose("exec", "--no-TTY", server, "outlook-emulator", "sandbox", "list", "--json"))
+            homes[server] = {sandbox["name"] for sandbox in listed["value"]} - {"default"}
+        if sorted(chain(*homes.values())) != sorted(names) or not all(homes.values()):
+            raise Wrong(f"the sandboxes are not shared out: {homes}")
+        # In one of these orders, the engine would give each the address of the other.
+        for restarted in (("outlook-0", "outlook-1"), ("outlook-1", "outlook-0")):
+            compose("stop", *restarted)
+            for server, sandboxes in homes.items():
+                _expect(min(sandboxes), 502 if server in restarted else 200)
+            for server in restarted:
+                compose("start", server)
+            compose("up", "--detach", "--wait", "--no-build")
+            for name in names:
+                _expect(name, 200)
+    return f"deploy/compose.yaml: {len(names)} sandboxes on three servers, two of which were stopped twice"
+
+
+def _expect(name: str, expected: int) -> None:
+    """Read the mail of a sandbox. Raises Wrong unless the status is this one, and with 200 the mail is there."""
+    status, content = client.fetch("GET", f"{_COMPOSED}/apim/outlook/{name}.ada/v2/Mail", token="anything")
+    text = content.decode(errors="replace")
+    if status != expected or (status == 200 and [mail["Subject"] for mail in json.loads(text)["value"]] != [name]):
+        raise Wrong(f"the sandbox {name} gave {status} instead of {expected}: {text}")
 
 
 def check_testcontainers() -> str:
@@ -251,7 +302,7 @@ def check_size() -> str:
 
 _ALONE = (check_size, check_start_and_stop, check_early_stop, check_tls)
 """The checks that measure times."""
-_SIDE_BY_SIDE = (check_testcontainers, check_users, check_flags, check_compose)
+_SIDE_BY_SIDE = (check_testcontainers, check_many_servers, check_users, check_flags, check_compose)
 """The other checks, longest first."""
 
 
@@ -360,12 +411,13 @@ def _instant(text: str) -> float:
     return datetime.fromisoformat(text[:19] + "+00:00").timestamp() + float(f"0.{text[20:].rstrip('Z') or 0}")
 
 
-def _fetch(url: str) -> Any:
-    # A container that compose starts has a token of its own, which the connector does not need.
-    status, content = client.fetch("GET", url, token="anything")
-    if status != 200:
-        raise Wrong(f"{url} gave {status}")
-    return json.loads(content)
+def _fetch(path: str, body: object = None, method: str = "GET") -> Any:
+    """Send a request that must succeed to what compose serves; returns the JSON of the response."""
+    # The token that the files of compose set. The connector takes any.
+    status, content = client.fetch(method, _COMPOSED + path, body, token="local")
+    if not 200 <= status < 300:
+        raise Wrong(f"{method} {path} gave {status} {content.decode(errors='replace')}")
+    return json.loads(content or b"null")
 
 
 def _pip_secrets(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""A Docker engine made of Debian's packages, in namespaces of its own, and a Python image made the same way.
+"""A Docker engine made of Debian's packages, in namespaces of its own, and images made the same way.
 
 It is for machines with neither an engine nor a registry of images. It needs root, mmdebstrap and unshare. All its files
 are in one folder, and all its processes, mounts and networks end with the command that it runs.
@@ -14,15 +14,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 PYTHON_IMAGE = "debian-python"
 """The name of the Python image; `docker build --build-arg PYTHON_IMAGE=…` takes it."""
+NGINX_IMAGE = "nginx:1"
+"""The name of the nginx image: that of the official one, which `deploy/compose.yaml` names."""
 SUITE = "trixie"
 """The release of Debian. Older ones have an engine that does not know `HEALTHCHECK --start-interval`."""
 
 _ROOT = Path(__file__).parents[1]
 _ENGINE = "docker.io docker-cli docker-buildx docker-compose iptables ca-certificates coreutils dash"
-_PYTHON = "python3 python3-pip python-is-python3 ca-certificates coreutils dash"
 _UNSEEN = ("/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/man/*")
 _NEEDED = ("mmdebstrap", "unshare", "mount", "chroot", "ip")
 _SOCKET = "unix:///run/docker.sock"
@@ -31,13 +33,26 @@ _START = 'cd "$0" && pivot_root . old && exec chroot . dockerd "$@"'
 _START_TIMEOUT = 30.0
 
 
+class _Image(NamedTuple):
+    """An image of Debian's packages: the folder of its files, what it has, and what it runs."""
+
+    folder: str
+    packages: str
+    command: str
+
+
+_IMAGES = {
+    PYTHON_IMAGE: _Image("python", "python3 python3-pip python-is-python3 ca-certificates coreutils dash", "python"),
+    NGINX_IMAGE: _Image("nginx", "nginx-light curl coreutils dash", 'nginx -g "daemon off;"'),
+}
+
+
 class DebianDocker:
     """A Docker engine below `folder`; `prepare` it once, then `run` commands with it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._root = folder / "root"
-        self._python = folder / "python"
         self._shared = folder / "shared"
 
     @staticmethod
@@ -56,7 +71,7 @@ class DebianDocker:
         return "the right to mount in a namespace" if tried.returncode else ""
 
     def prepare(self, timeout: float) -> None:
-        """Make the file systems of the engine and of the Python image, unless the folder has them.
+        """Make the file systems of the engine and of the images, unless the folder has them.
 
         Raises CalledProcessError or TimeoutExpired.
         """
@@ -64,16 +79,16 @@ class DebianDocker:
             return
         self._shared.mkdir(parents=True, exist_ok=True)
         unseen = [f"--dpkgopt=path-exclude={path}" for path in _UNSEEN]
-        engine = self._mmdebstrap(_ENGINE, self._root)
-        python = self._mmdebstrap(_PYTHON, self._python, *unseen)
+        processes = [self._mmdebstrap(_ENGINE, self._root)]
+        processes += [self._mmdebstrap(image.packages, self._files(image), *unseen) for image in _IMAGES.values()]
         end = time.monotonic() + timeout
-        for process in (engine, python):
+        for process in processes:
             _, errors = process.communicate(timeout=max(0, end - time.monotonic()))
             if process.returncode:
                 raise subprocess.CalledProcessError(process.returncode, process.args, stderr=errors)
-        for root in (self._root, self._python):
+        for root in (self._root, *map(self._files, _IMAGES.values())):
             self._link(root)
-        self._complete_python()
+        self._complete_images()
         self._complete()
 
     def run(self, command: Sequence[str], *, isolated: bool, timeout: float) -> int:
@@ -107,7 +122,7 @@ class DebianDocker:
         try:
             self._await(engine)
             if not isolated:
-                self._import_python()
+                self._import_images()
             return subprocess.run(command, env=environment, check=False).returncode
         finally:
             engine.terminate()
@@ -129,23 +144,32 @@ class DebianDocker:
             if not (root / name).exists():
                 (root / name).symlink_to(f"usr/{name}")
 
-    def _complete_python(self) -> None:
-        # pip must install into this image as it does into the official one.
-        for file in self._python.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
-            file.unlink()
-        certificates = sorted(self._python.glob("usr/share/ca-certificates/mozilla/*.crt"))
-        bundle = self._python / "etc" / "ssl" / "certs" / "ca-certificates.crt"
-        bundle.write_bytes(b"".join(file.read_bytes() for file in certificates))
+    def _files(self, image: _Image) -> Path:
+        return self._folder / image.folder
 
-    def _import_python(self) -> None:
-        """Make an image of the Python file system, unless the engine has it: a new one would outdate all layers."""
+    def _complete_images(self) -> None:
+        python, nginx = (self._files(_IMAGES[name]) for name in (PYTHON_IMAGE, NGINX_IMAGE))
+        # pip must install into this image as it does into the official one.
+        for file in python.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
+            file.unlink()
+        certificates = sorted(python.glob("usr/share/ca-certificates/mozilla/*.crt"))
+        bundle = python / "etc" / "ssl" / "certs" / "ca-certificates.crt"
+        bundle.write_bytes(b"".join(file.read_bytes() for file in certificates))
+        # The user and the group that nginx runs as.
+        (nginx / "etc" / "passwd").write_text("nobody:x:65534:65534::/:/bin/sh\n")
+        (nginx / "etc" / "group").write_text("nogroup:x:65534:\nnobody:x:65534:\n")
+
+    def _import_images(self) -> None:
+        """Make images of their file systems, unless the engine has them: a new one would outdate all layers."""
         docker = str(self._folder / "bin" / "docker")
-        known = subprocess.run([docker, "image", "inspect", PYTHON_IMAGE], capture_output=True, check=False)
-        if known.returncode == 0:
-            return
-        with subprocess.Popen(["tar", "--create", f"--directory={self._python}", "."], stdout=subprocess.PIPE) as tar:
-            whole = [docker, "import", "--change=CMD python", "-", PYTHON_IMAGE]
-            subprocess.run(whole, stdin=tar.stdout, check=True, stdout=subprocess.DEVNULL)
+        for name, image in _IMAGES.items():
+            known = subprocess.run([docker, "image", "inspect", name], capture_output=True, check=False)
+            if known.returncode == 0:
+                continue
+            files = ["tar", "--create", f"--directory={self._files(image)}", "."]
+            with subprocess.Popen(files, stdout=subprocess.PIPE) as tar:
+                whole = [docker, "import", f"--change=CMD {image.command}", "-", name]
+                subprocess.run(whole, stdin=tar.stdout, check=True, stdout=subprocess.DEVNULL)
 
     def _complete(self) -> None:
         """Add what the scripts of the engine's packages would have made: they are unpacked, not installed."""
