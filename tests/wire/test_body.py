@@ -89,6 +89,16 @@ def test_unknown_members() -> None:
     assert read({"To": "a", "IsDraft": {"x": [1, None]}, "": 1, "_": 2}) == BARE
 
 
+def test_empty_texts_take_the_default() -> None:
+    """An empty text counts as null, unless the member is a text or required."""
+    body = {"To": "", "Body": "", "ReplyAll": "", "Count": "", "Importance": "", "Attachments": "", "Cover": ""}
+
+    assert read(body) == {**BARE, "To": ""}
+    assert reader_of(Draft, strict=True).read(b'{"To": "a", "Body": ""}') == BARE
+    with pytest.raises(InvalidRequest, match="'ReplyAll'"):
+        reader_of(Draft, strict=True).read(b'{"To": "a", "ReplyAll": ""}')
+
+
 @pytest.mark.parametrize("value", [True, "true", "True", "TRUE", 1])
 def test_booleans_as_text(value: object) -> None:
     """Booleans may be text, as in public workflows."""

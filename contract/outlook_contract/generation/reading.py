@@ -75,7 +75,7 @@ def _value(schema: Mapping[str, Any], value: Any) -> Any:
         return value
     kind = schema.get("type")
     if kind == "object" and isinstance(value, dict) and "properties" in schema:
-        return _object(schema["properties"], value)
+        return _object(schema, value)
     if kind == "array" and isinstance(value, list):
         return [_value(schema["items"], item) for item in value if item != ""]
     if "enum" in schema and isinstance(value, str | int):
@@ -97,17 +97,25 @@ def _value(schema: Mapping[str, Any], value: Any) -> Any:
     return value
 
 
-def _object(properties: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+def _object(shape: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    properties = shape["properties"]
     by_name = {_folded(name): name for name in properties}
     read = {}
     for written, part in value.items():
         name = by_name.get(_folded(written))
-        if name is not None and part is not None:
+        if name is None or part is None:
+            continue
+        if part != "" or name in shape.get("required", ()) or _is_text(_resolved(properties[name])):
             read[name] = _value(properties[name], part)
     for name, schema in properties.items():
         if schema.get("x-may-be-missing"):
             read.setdefault(name, [] if _resolved(schema).get("type") == "array" else "")
     return read
+
+
+def _is_text(schema: Mapping[str, Any]) -> bool:
+    """Whether an empty text is a value. .NET reads it as null for a date, a number, a list and an object."""
+    return schema.get("type") == "string" and "enum" not in schema and schema.get("x-grammar") != "iso-8601"
 
 
 def _choice(schema: Mapping[str, Any], value: str | int) -> Any:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _BYTES = "byte"
 """The format of members that hold bytes in base64."""
+_TIME = "iso-8601"
+"""The grammar of members that hold a date, or a date and time."""
 _SIMPLE_TYPES = (str, bool)
 Unknown = Callable[[str, str, Iterable[str]], object]
 """Is called for each name that is not declared, and may raise an error.
@@ -39,13 +41,16 @@ class _Member(NamedTuple):
     is_nullable: bool
     simple_type: type | None
     """The type of values that are valid without a further look."""
+    empty_is_null: bool
+    """Whether an empty text counts as null, as it does where the member is no text and may be left out."""
 
 
 class BodyReader:
     """Reads bodies of one shape: ignores case and underscores in names, and drops unknown members and most nulls.
 
     The published Python client writes snake_case names where its generator lost the wire names, and workflow samples
-    write lower-case ones. Pydantic checks the rest.
+    write lower-case ones. Pydantic checks the rest. Workflow engines write an empty text where an expression has no
+    value, and .NET reads it as null where it expects a date, a number, a boolean, a list or an object.
 
     A `partial` body is a patch: nothing in it is required, and a null clears a member that may be null. In a `strict`
     body unknown members are errors.
@@ -124,6 +129,8 @@ class BodyReader:
                 names = [known.name for known in self._members.values()]
                 unknown(f"The {_place(path)} has no member", key, names)
                 continue
+            if value == "" and member.empty_is_null and not self._strict:
+                value = None
             if value is not None:
                 named[member.name] = self._rename_nested(member, value, path, unknown)
             elif self._partial and member.is_nullable:
@@ -203,13 +210,24 @@ def _long_or_checked(value: Any, check: Callable[[Any], Any]) -> Any:
 
 def _members(shape: Any) -> Mapping[str, _Member]:
     members = {}
+    required = required_members(shape)
     for name, hint in members_of(shape).items():
         plain, schema, is_nullable = unwrap(hint)
         is_list = get_origin(plain) is list
         inner = unwrap(get_args(plain)[0])[0] if is_list else plain
-        is_simple = plain in _SIMPLE_TYPES and schema.names is None and schema.format != _BYTES
+        is_time = schema.grammar == _TIME
+        is_text = plain is str and schema.names is None and not is_time
+        may_be_missing = name not in required
+        # A time is a text to pydantic, so an empty one needs a look.
+        is_simple = plain in _SIMPLE_TYPES and schema.names is None and not (is_time and may_be_missing)
         members[_folded(name)] = _Member(
-            name, schema, inner if is_shape(inner) else None, is_list, is_nullable, plain if is_simple else None
+            name,
+            schema,
+            inner if is_shape(inner) else None,
+            is_list,
+            is_nullable,
+            plain if is_simple and schema.format != _BYTES else None,
+            may_be_missing and plain is not Any and not is_text,
         )
     return members
 

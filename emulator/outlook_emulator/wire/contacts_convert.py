@@ -167,7 +167,7 @@ def _birthday(text: str | None) -> int | None:
     if not text or not text.strip():
         return None
     try:
-        return instant_of(datetime.fromisoformat(text.strip()))
+        return instant_of(datetime.fromisoformat(text.strip().upper()))
     except ValueError:
         raise InvalidRequest(f"The property 'Birthday' must be a date, not '{text[:100]}'.") from None
 

@@ -13,6 +13,7 @@ from outlook_contract.generation.reading import drop_other_spellings, is_readabl
 from outlook_contract.routes import routes
 
 MAIL = {"To": "a@example.com", "Subject": "s", "Body": "b"}
+EVENT = {"Subject": "s", "Start": "2026-03-04T10:00:00", "End": "2026-03-04T11:00:00"}
 
 
 def exchange_of(operation: str, query: str = "", body: Any = None) -> Exchange:
@@ -71,6 +72,19 @@ def test_invalid_queries(query: str) -> None:
 def test_readable_bodies(body: Any) -> None:
     """Members are read in any case, a missing Body, nulls and unknown members are no fault."""
     assert is_readable(exchange_of("SendEmailV2", body=body))
+
+
+@pytest.mark.parametrize(
+    ("body", "readable"),
+    [
+        ({**EVENT, "RecurrenceEnd": "", "Reminder": "", "IsAllDay": "", "ShowAs": "", "TimeZone": ""}, True),
+        ({**EVENT, "Start": ""}, False),
+        ({**EVENT, "RecurrenceEnd": "soon"}, False),
+    ],
+)
+def test_empty_texts(body: Any, readable: bool) -> None:
+    """An empty text is no fault where the value may be left out and is no text."""
+    assert readable is is_readable(exchange_of("V3CalendarPostItem", body=body))
 
 
 @pytest.mark.parametrize(

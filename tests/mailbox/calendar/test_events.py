@@ -225,6 +225,31 @@ class TestCreating:
         assert event["RequiredAttendees"] == "x@example.org;"
         assert event["Start"] == "2026-03-04T10:00:00.1234560+00:00"
 
+    @pytest.mark.parametrize("path", [V2, V3])
+    def test_empty_texts_of_expressions_without_a_value_count_as_left_out(self, alice: Connection, path: str) -> None:
+        """Workflow engines write them where an expression yields null; a required time cannot be left out."""
+        members = ("Importance", "IsAllDay", "Recurrence", "RecurrenceEnd", "NumberOfOccurrences", "Reminder")
+        event = {"Subject": "A", **SPAN, **dict.fromkeys((*members, "ShowAs", "ResponseRequested", "TimeZone"), "")}
+        plain = alice.post(path, {"Subject": "A", **SPAN}).json()
+
+        created = alice.post(path, event).json()
+
+        assert all(created[name] == plain[name] for name in event)
+        assert ask(alice, "POST", path, json={**event, "Start": ""}) == (400, "ErrorInvalidRequest")
+        assert ask(alice, "PATCH", f"{path}/{quote(plain['Id'], safe='')}", json={**event, "Start": ""})[0] == 400
+
+    def test_an_empty_end_of_a_series_that_is_counted(self, alice: Connection) -> None:
+        event = alice.meet(Recurrence="Daily", RecurrenceEnd="", NumberOfOccurrences=2)
+
+        assert (event["Recurrence"], event["NumberOfOccurrences"]) == ("Daily", 2)
+
+    def test_times_may_be_in_lower_case(self, alice: Connection) -> None:
+        span = {name: time.lower() for name, time in SPAN.items()}
+
+        event = alice.post(V3, {"Subject": "A", **span, "Recurrence": "Daily", "RecurrenceEnd": "2026-03-06t00:00:00z"})
+
+        assert event.json()["Start"] == "2026-03-04T10:00:00.0000000+00:00"
+
 
 class TestReading:
     def test_each_version_of_a_list_has_its_own_enum_format(self, alice: Connection) -> None:

@@ -119,13 +119,21 @@ def test_the_sdk_sends_every_member(alice: Connection, bob: Connection, sandbox:
 @pytest.mark.parametrize("path", [FIRST, SECOND])
 @pytest.mark.parametrize(
     ("importance", "expected"),
-    [(None, 1), ("Low", 0), ("Normal", 1), ("High", 2), ("hIGH", 2), (0, 0), (2, 2), ("2", 2)],
+    [(None, 1), ("", 1), ("Low", 0), ("Normal", 1), ("High", 2), ("hIGH", 2), (0, 0), (2, 2), ("2", 2)],
 )
 def test_importance(alice: Connection, bob: Connection, path: str, importance: Any, expected: int) -> None:
     """Importance defaults to Normal and is accepted by name in any case or by number."""
     alice.post(path, draft(Importance=importance))
 
     assert bob.mail()["Importance"] == expected
+
+
+@pytest.mark.parametrize("path", [FIRST, SECOND])
+def test_empty_texts_for_no_value(alice: Connection, bob: Connection, path: str) -> None:
+    """An empty text instead of a list or a boolean counts as left out: expressions without a value become one."""
+    alice.post(path, draft(Attachments="", IsHtml="", Cc="", From=""))
+
+    assert bob.mail()["Attachments"] == []
 
 
 def test_members_match_without_case_and_unknown_ones_do_not_matter(alice: Connection, bob: Connection) -> None:

@@ -82,7 +82,7 @@ def read_time(text: str, zone_name: str, field: str) -> int:
 def read_day(text: str, field: str) -> date:
     """The date of an ISO 8601 date or time; time and offset are ignored. Raises InvalidField."""
     try:
-        return datetime.fromisoformat(text.strip()).date()
+        return datetime.fromisoformat(text.strip().upper()).date()
     except ValueError:
         raise InvalidField(field, f"must be an ISO 8601 date, not '{text[:60]}'.") from None
 
@@ -188,7 +188,8 @@ def _written(text: str) -> datetime:
 
 
 def _parsed(text: str) -> datetime:
-    return datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip()))
+    # RFC 3339 and .NET take a lower-case `z`, and Python does not.
+    return datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip().upper()))
 
 
 def _with_changes(
