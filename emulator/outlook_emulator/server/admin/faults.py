@@ -92,7 +92,6 @@ ROWS = (
         accepts=shapes.FaultPlan,
         returns=shapes.FaultLedger,
         status=201,
-        strict=True,
     ),
     AdminOperation(
         id="ClearFaults",

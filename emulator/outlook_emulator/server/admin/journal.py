@@ -102,7 +102,6 @@ ROWS = (
         handler=cap_journal,
         accepts=shapes.JournalCaps,
         returns=shapes.JournalFacts,
-        strict=True,
     ),
     AdminOperation(
         id="ClearJournal",
@@ -120,7 +119,6 @@ ROWS = (
         handler=query_journal,
         accepts=shapes.JournalQuery,
         returns=shapes.JournalMatches,
-        strict=True,
     ),
     AdminOperation(
         id="CountJournal",

@@ -65,6 +65,5 @@ ROWS = (
         handler=change_limits,
         accepts=shapes.LimitChanges,
         returns=shapes.LimitFacts,
-        strict=True,
     ),
 )

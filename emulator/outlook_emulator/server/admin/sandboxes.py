@@ -152,8 +152,10 @@ def add_connection(request: AdminRequest) -> shapes.ConnectionFacts:
 
 
 def add_folder(request: AdminRequest) -> shapes.FolderFacts:
-    names = request.body.get("names") or request.body.get("path", "").split("/")
     mailbox = request.mailbox
+    if not request.body.keys() & {"path", "names"}:
+        raise InvalidRequest("The request needs 'path' or 'names'.")
+    names = request.body.get("names") or request.body.get("path", "").split("/")
     with mailbox.db.transaction():
         key = folders.ensure(mailbox, tuple(names))
     has_path = not any("/" in name for name in names)
