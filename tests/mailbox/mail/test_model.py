@@ -203,7 +203,7 @@ class Mailboxes(RuleBasedStateMachine):
             body = {"Body": "Yes", "ReplyAll": reply_all}
             self.by_id(copy, "POST", f"/v{version}/Mail/ReplyTo/{{}}", body)
         subject = copy.content.subject
-        prefixed = subject if subject.startswith("RE: ") else f"RE: {subject}"
+        prefixed = subject if subject.startswith("RE: ") else f"RE: {subject.removeprefix('FW: ')}"
         to, cc = answered(copy.content, copy.owner, reply_all)
         self.model.send(MailContent(prefixed, copy.owner, to, cc), self.clock.now())
 
@@ -214,7 +214,7 @@ class Mailboxes(RuleBasedStateMachine):
         order = {"Comment": "FYI", "ToRecipients": ";".join(map(address, to))}
         self.by_id(copy, "POST", "/codeless/api/v2.0/me/messages/{}/forward", order)
         subject = copy.content.subject
-        prefixed = subject if subject.startswith("FW: ") else f"FW: {subject}"
+        prefixed = subject if subject.startswith("FW: ") else f"FW: {subject.removeprefix('RE: ')}"
         self.model.send(MailContent(prefixed, copy.owner, tuple(to)), self.clock.now())
 
     @precondition(lambda self: self.model.copies)

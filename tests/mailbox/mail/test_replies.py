@@ -188,6 +188,8 @@ def test_a_reply_may_be_empty(alice: Connection, bob: Connection, question: dict
         ("Plans", "RE: Plans"),
         ("RE: Plans", "RE: Plans"),
         ("re: Plans", "re: Plans"),
+        ("FW: Plans", "RE: Plans"),
+        ("fw:Plans", "RE: Plans"),
         ("", "RE: "),
         ("Report", "RE: Report"),
     ],
@@ -196,7 +198,7 @@ def test_a_reply_may_be_empty(alice: Connection, bob: Connection, question: dict
 def test_the_prefix_of_a_reply_is_not_repeated(
     alice: Connection, bob: Connection, version: int, subject: str, expected: str
 ) -> None:
-    """A subject gets the prefix `RE: ` unless it already has one, in any case."""
+    """A subject gets the prefix `RE: ` unless it already has one, in any case; it takes the place of an `FW: `."""
     bob.deliver(sender=alice.address, subject=subject)
     reply(bob, version, bob.mail()["Id"])
 
@@ -204,10 +206,13 @@ def test_the_prefix_of_a_reply_is_not_repeated(
 
 
 @pytest.mark.parametrize(
-    ("subject", "expected"), [("Plans", "FW: Plans"), ("fw: Plans", "fw: Plans"), ("RE: Plans", "FW: RE: Plans")]
+    ("subject", "expected"), [("Plans", "FW: Plans"), ("fw: Plans", "fw: Plans"), ("RE: Plans", "FW: Plans")]
 )
 def test_the_prefix_of_a_forward_is_not_repeated(bob: Connection, subject: str, expected: str) -> None:
-    """A subject gets the prefix `FW: ` unless it already has one; an `RE: ` stays."""
+    """A subject gets the prefix `FW: ` unless it already has one; it takes the place of an `RE: `.
+
+    In Exchange a subject has one prefix (documented in MS-OXOMSG).
+    """
     bob.deliver(subject=subject)
     bob.post(FORWARD.format(bob.mail()["Id"]), {"ToRecipients": "x@example.org"})
 
@@ -402,7 +407,7 @@ def test_a_conversation_of_three(alice: Connection, bob: Connection, carol: Any,
 
     last = alice.mails()[0]
     chain = [alice.mails("Sent Items")[1], alice.mails()[1], alice.mails("Sent Items")[0], last]
-    assert [message["Subject"] for message in chain] == ["Plans", "RE: Plans", "FW: RE: Plans", "RE: FW: RE: Plans"]
+    assert [message["Subject"] for message in chain] == ["Plans", "RE: Plans", "FW: Plans", "RE: Plans"]
     assert len({message["ConversationId"] for message in chain}) == 1
     assert len({message["ConversationId"] for message in bob.mails() + bob.mails("Sent Items")}) == 1
     assert len({message["ConversationId"] for message in carol.mails() + carol.mails("Sent Items")}) == 1

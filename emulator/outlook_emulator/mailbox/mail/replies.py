@@ -82,10 +82,16 @@ def forward(mailbox: Mailbox, mail: Mail, *, message_id: str) -> None:
 
 
 def prefixed(prefix: str, subject: str) -> str:
-    """A subject with the prefix `RE: ` or `FW: `, unless it has it already."""
+    """A subject with the prefix `RE: ` or `FW: `, unless it has it already.
+
+    The prefix takes the place of the other one: in Exchange a subject has one prefix (MS-OXOMSG).
+    """
     # Without the blank: a subject that begins with `re:` has the prefix, too.
     if subject.lower().startswith(prefix.strip().lower()):
         return subject
+    other = "FW:" if prefix == "RE: " else "RE:"
+    if subject.lower().startswith(other.lower()):
+        subject = subject[len(other) :].lstrip()
     return prefix + subject
 
 
