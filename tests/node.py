@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import HUNG_AFTER
+
 _OLDEST = 20
 """The first version of Node that the packages support."""
 
@@ -40,7 +42,7 @@ def skip_without_node() -> None:
 def _install(package: str, folder: Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix="outlook-emulator-npm-"))
     command = ["npm", "install", "--prefix", str(draft), "--no-audit", "--no-fund", "--ignore-scripts", package]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HUNG_AFTER)
     if done.returncode != 0:
         shutil.rmtree(draft)
         pytest.skip(f"npm could not install {package}")

@@ -16,6 +16,7 @@ import trustme
 from outlook_emulator import client
 from outlook_emulator.certificates import FOLDER, server_context
 from outlook_emulator.settings import ENVIRONMENT_PREFIX
+from tests.processes import HUNG_AFTER
 from tests.stub import Stub, stubbed
 
 
@@ -51,7 +52,7 @@ def secure(authority: tuple[trustme.CA, str]) -> Iterator[Stub]:
 def test_import_is_light() -> None:
     """The module is cheap to import: it imports neither the server nor an HTTP client until they are needed."""
     code = "import sys; import outlook_emulator.client; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HUNG_AFTER)
     unwanted = {
         "urllib.request",
         "http.client",

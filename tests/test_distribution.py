@@ -19,6 +19,7 @@ from outlook_emulator import client
 from outlook_emulator.settings import ENVIRONMENT_PREFIX, options
 from tests.cli.commands import CLEAN, READY
 from tests.paths import ROOT
+from tests.processes import HUNG_AFTER
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CONTAINERS = (ROOT / "docs" / "containers.md").read_text(encoding="utf-8")
@@ -33,7 +34,13 @@ def python(*arguments: str, folder: Path, **environment: str) -> str:
     """Run Python in a folder, which must succeed, and return its output."""
     command = [sys.executable, *arguments]
     return subprocess.run(
-        command, cwd=folder, env=os.environ | environment, check=True, capture_output=True, text=True, timeout=120
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=HUNG_AFTER,
     ).stdout
 
 

@@ -32,6 +32,7 @@ from outlook_emulator.wire.base import Int32
 from tests.docs import shell
 from tests.docs.pages import DOCS, PAGES, Page, matches, pages
 from tests.paths import ROOT
+from tests.processes import HUNG_AFTER
 from tools import docs_tables as tables
 
 README = Page.read(ROOT / "README.md")
@@ -92,7 +93,7 @@ def test_tests(tmp_path: Path) -> None:
     # Other plugins take longer to start than these tests.
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=HUNG_AFTER
     )
 
     assert expected > 0

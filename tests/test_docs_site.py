@@ -12,6 +12,7 @@ import pytest
 from outlook_emulator.operations import OPERATIONS
 from tests.docs.pages import DOCS
 from tests.paths import ROOT
+from tests.processes import HUNG_AFTER
 
 pytest.importorskip("sphinx")
 pytest.importorskip("furo")
@@ -24,7 +25,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     strict = ["--quiet", "--nitpicky", "--fail-on-warning", "--keep-going"]
     command = [sys.executable, "-m", "sphinx", *strict, str(DOCS), str(folder), "-d", str(folder / ".doctrees")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HUNG_AFTER)
     assert (0, "") == (done.returncode, done.stderr)
     return folder
 

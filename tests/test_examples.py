@@ -21,6 +21,7 @@ from tests.cli.commands import CLEAN
 from tests.docs.pages import DOCS, Command, Page, matches
 from tests.node import node_project, skip_without_node
 from tests.paths import ROOT
+from tests.processes import HUNG_AFTER
 
 EXAMPLES = ROOT / "examples"
 README = Page.read(EXAMPLES / "README.md")
@@ -60,7 +61,13 @@ def test_readme(name: str, tmp_path: Path) -> None:
     assert commands(name)
     for line, expected in commands(name):
         done = subprocess.run(
-            ["sh", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+            ["sh", "-c", line],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=HUNG_AFTER,
         )
         assert 0 == done.returncode, f"{line}\n{done.stdout}{done.stderr}"
         assert matches(expected, done.stdout), f"{line}\n{done.stdout}"

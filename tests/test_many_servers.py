@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from outlook_emulator import cli
+from tests.processes import HUNG_AFTER
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -240,7 +241,7 @@ def check_plugin(url: str, folder: Path) -> None:
     command += ["-n", "2", "--outlook-url", url.rstrip("/"), str(file)]
     # All the other plugins of this environment take most of the time.
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HUNG_AFTER, cwd=folder, env=environment)
     assert "20 passed" in done.stdout, done.stdout + done.stderr
 
 

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 import outlook_contract
 import outlook_emulator
 from tests.paths import ROOT
+from tests.processes import HUNG_AFTER
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +55,7 @@ import sys, httpx
 from outlook_emulator.serving import running
 
 with running() as server:
-    get = httpx.Client(base_url=server.url, trust_env=False).get
+    get = httpx.Client(base_url=server.url, trust_env=False, timeout=60).get
     get("/apim/outlook/x/v2/Mail", headers={"Authorization": "Bearer x"})
     get("/_emulator/api/sandboxes")
     before = {name for name in ("jinja2", "markupsafe", "outlook_emulator.server.web.routes") if name in sys.modules}
@@ -62,8 +63,9 @@ with running() as server:
     print(before, "jinja2" in sys.modules)
 """
     command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HUNG_AFTER, check=False)
 
-    assert "set() True\n" == subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    assert ("set() True\n", "") == (done.stdout, done.stderr)
 
 
 def test_tls_names_the_extra_that_it_needs() -> None:
@@ -76,7 +78,9 @@ from outlook_emulator.cli import main
 
 sys.exit(main(["serve", "--tls", "--port", "0"]))
 """
-    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=HUNG_AFTER, check=False
+    )
 
     assert 1 == process.returncode
     assert "pip install 'outlook-connector-emulator[tls]'" in process.stderr
@@ -88,7 +92,7 @@ def test_plugin_works_beside_a_folder_called_emulator(tmp_path: Path) -> None:
     (tmp_path / "emulator" / "__init__.py").write_text("raise RuntimeError('not this one')")
     (tmp_path / "test_mail.py").write_text("def test_send(outlook):\n    assert outlook.url.startswith('http')\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mail.py"]
-    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HUNG_AFTER, check=False)
 
     assert "1 passed" in process.stdout
 

@@ -14,6 +14,7 @@ from outlook_emulator.server.admin.routes import ROOT
 from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
 from tests.conftest import Connection, Sandbox, Server
+from tests.processes import HUNG_AFTER
 from tests.stub import Stub
 
 pytestmark = pytest.mark.slow
@@ -235,7 +236,7 @@ def run(folder: Path, source: str, *arguments: str, **environment: str) -> subpr
     variables = {**kept, **own_authority, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "outlook_emulator.pytest_plugin", "-p", "no:cacheprovider"]
     command += ["-W", "error", "--strict-markers", *arguments, "."]
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=HUNG_AFTER)
 
 
 def passed(done: subprocess.CompletedProcess[str], count: int) -> bool:

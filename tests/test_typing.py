@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import outlook_emulator
+from tests.processes import HUNG_AFTER
 
 SUITE = Path(__file__).with_name("typing_tests") / "user_suite.py"
 
@@ -20,6 +21,6 @@ def test_strict_type_checker_accepts_a_users_tests(tmp_path: Path) -> None:
     package = Path(outlook_emulator.__file__).parents[1]
     (tmp_path / "mypy.ini").write_text(f"[mypy]\nstrict = true\nmypy_path = {package}\n", encoding="utf-8")
     command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "test_user.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=2 * HUNG_AFTER)
 
     assert (0, "Success: no issues found in 1 source file\n") == (done.returncode, done.stdout), done.stdout

@@ -21,6 +21,7 @@ from outlook_emulator.serving import running
 from outlook_emulator.settings import Settings
 from tests.cli.commands import run
 from tests.conftest import Connection, Server
+from tests.processes import HUNG_AFTER
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
 """The headers that `curl --http2` and Java's HttpClient add to a plain request."""
@@ -236,7 +237,7 @@ def curl(url: str, mail_file: str, *more: str) -> list[str]:
 
 def printed(command: list[str]) -> list[str]:
     """The lines that a command prints."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HUNG_AFTER)
     assert 0 == done.returncode, done.stderr
     return done.stdout.splitlines()
 

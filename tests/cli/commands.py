@@ -15,6 +15,7 @@ from unittest.mock import patch
 from outlook_emulator.certificates import FOLDER
 from outlook_emulator.cli import main
 from outlook_emulator.settings import ENVIRONMENT_PREFIX
+from tests.processes import HUNG_AFTER
 
 READY = re.compile(r"outlook-emulator ready url=(http://\S+) store=(.+)\n")
 CLEAN = {name: value for name, value in os.environ.items() if name == FOLDER or not name.startswith(ENVIRONMENT_PREFIX)}
@@ -26,7 +27,9 @@ def command(*arguments: str) -> list[str]:
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own."""
-    return subprocess.run(command(*arguments), env=CLEAN | environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command(*arguments), env=CLEAN | environment, capture_output=True, text=True, timeout=HUNG_AFTER
+    )
 
 
 def run_here(*arguments: str, content: bytes = b"") -> subprocess.CompletedProcess[str]:
@@ -47,7 +50,7 @@ def run_here(*arguments: str, content: bytes = b"") -> subprocess.CompletedProce
 
 def run_with_input(content: bytes, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own, with `content` on its standard input."""
-    done = subprocess.run(command(*arguments), env=CLEAN, capture_output=True, input=content, timeout=60)
+    done = subprocess.run(command(*arguments), env=CLEAN, capture_output=True, input=content, timeout=HUNG_AFTER)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.commands import CLEAN, command
+from tests.processes import HUNG_AFTER
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
@@ -41,7 +42,7 @@ def test_words(tmp_path: Path, line: str, words: list[str]) -> None:
         "COMP_LINE": line,
         "COMP_POINT": str(len(line)),
     }
-    subprocess.run(command(), env=CLEAN | question, timeout=60, check=True)
+    subprocess.run(command(), env=CLEAN | question, timeout=HUNG_AFTER, check=True)
 
     assert words == answer.read_text().split("\n")
 

@@ -17,6 +17,7 @@ from outlook_emulator import certificates, client
 from outlook_emulator.cli import run_with
 from outlook_emulator.settings import Settings
 from tests.cli.commands import CLEAN, command, default_signals, run
+from tests.processes import HUNG_AFTER
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +72,7 @@ print("oh", file=sys.stderr)
 """
     words = [sys.executable, "-c", code, "--port", "--", "x"]
     whole = command("exec", "--authorization", "sesame", "--", *words)
-    done = subprocess.run(whole, env=CLEAN, input="hello", capture_output=True, text=True, timeout=60)
+    done = subprocess.run(whole, env=CLEAN, input="hello", capture_output=True, text=True, timeout=HUNG_AFTER)
     url, *lines = done.stdout.splitlines()
 
     assert (0, "oh\n") == (done.returncode, done.stderr)
@@ -260,7 +261,7 @@ def test_folder_named_emulator(tmp_path: Path) -> None:
     (tmp_path / "emulator").mkdir()
     (tmp_path / "emulator" / "__init__.py").write_text("raise ImportError('not this one')")
     whole = [sys.executable, "-P", "-m", "outlook_emulator", "exec", "--", sys.executable, "-c", URL]
-    done = subprocess.run(whole, env=CLEAN, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(whole, env=CLEAN, cwd=tmp_path, capture_output=True, text=True, timeout=HUNG_AFTER)
 
     assert (0, "") == (done.returncode, done.stderr)
 

@@ -12,6 +12,7 @@ import pytest
 from outlook_emulator.cli import main, parser
 from outlook_emulator.settings import options
 from tests.cli.commands import CLEAN, run
+from tests.processes import HUNG_AFTER
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +93,12 @@ def imported(*arguments: str) -> set[str]:
         "try: main(sys.argv[1:])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], env=CLEAN, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code, *arguments],
+        env=CLEAN,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=HUNG_AFTER,
     )
     return set(last_line(done.stderr).split())
 
@@ -133,7 +139,7 @@ asyncio.run(call(app, "GET", "/apim/outlook/ada/v2/Mail"))
 app.state.sandboxes.close()
 print(*sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], env=CLEAN, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], env=CLEAN, capture_output=True, text=True, timeout=HUNG_AFTER)
     *statuses, modules = done.stdout.splitlines()
 
     assert ["200", "200"] == statuses, done.stderr

@@ -21,6 +21,7 @@ import pytest
 from outlook_emulator import descriptors
 from outlook_emulator import serving as serving_module
 from tests.cli.commands import CLEAN, READY, command, failure, run, run_here, serving
+from tests.processes import HUNG_AFTER
 
 pytestmark = pytest.mark.slow
 
@@ -118,7 +119,9 @@ sys.meta_path.insert(0, Hook())
 sys.argv = ["outlook-emulator", "serve", "--port", "0"]
 runpy.run_module("outlook_emulator", run_name="__main__")
 """
-    done = subprocess.run([sys.executable, "-c", program], env=CLEAN, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=CLEAN, capture_output=True, text=True, timeout=HUNG_AFTER
+    )
 
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 

@@ -19,6 +19,9 @@ from tests.stub import stubbed
 
 pytestmark = pytest.mark.slow
 
+_WITHOUT_A_WAIT = 3.0
+"""Seconds in which a server stops that waits for nothing, also on a busy machine. On a quiet one it takes less than
+one, as the check of the image sees; what it could wait for takes five and more."""
 API = "/_emulator/api/sandboxes/default"
 MAIL = "/apim/outlook/ann/v2/Mail"
 SLOW_NAMES = """
@@ -104,7 +107,7 @@ def test_stops_with_callbacks_and_streams(tmp_path: Path, silent: socket.socket,
         followed = follower.communicate(timeout=30)
 
     assert (0, ("", "")) == (process.returncode, rest)
-    assert seconds < 1
+    assert seconds < _WITHOUT_A_WAIT
     assert (1, 1) == (follower.returncode, len(followed[1].splitlines()))
     with serving(*data) as (_, line), client(url_of(line)) as http:
         again, _ = silent.accept()
@@ -134,7 +137,7 @@ def test_stops_while_a_name_is_looked_up() -> None:
         seconds, rest = stopped(process, signal.SIGTERM)
 
     assert (0, ("", "")) == (process.returncode, rest)
-    assert seconds < 1
+    assert seconds < _WITHOUT_A_WAIT
 
 
 def test_follow_ends_quietly_on_interrupt() -> None:
@@ -147,4 +150,4 @@ def test_follow_ends_quietly_on_interrupt() -> None:
             seconds, rest = stopped(process, signal.SIGINT)
 
     assert (0, ("", "")) == (process.returncode, rest)
-    assert seconds < 1
+    assert seconds < _WITHOUT_A_WAIT

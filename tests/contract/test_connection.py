@@ -17,6 +17,7 @@ import pytest
 from outlook_contract.routes import routes
 from tests.cli import commands
 from tests.contract.connection import TOKEN, Service, serving
+from tests.processes import HUNG_AFTER
 
 pytestmark = pytest.mark.slow
 
@@ -119,7 +120,7 @@ def test_stopped_run_leaves_nothing_behind(service: Service, client: str, number
         passed = next(line for line in process.stdout if "PASSED" in line)
         during = service.items()
         process.send_signal(number)
-        rest, error = process.communicate(timeout=120)
+        rest, error = process.communicate(timeout=HUNG_AFTER)
 
     assert "test_mail.py" in passed
     assert any("contract-" in item for item in during)

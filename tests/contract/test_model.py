@@ -17,6 +17,7 @@ from outlook_contract.suite.test_model import disagreement
 from outlook_contract.targets import Party
 from outlook_contract.transport import Access, Pace
 from outlook_emulator.testing import Server
+from tests.processes import HUNG_AFTER
 
 Change = Callable[[httpx.Request, Callable[[httpx.Request], httpx.Response]], httpx.Response]
 
@@ -165,7 +166,7 @@ def test_the_script_repeats_the_calls(server: Server) -> None:
             capture_output=True,
             text=True,
             env={**os.environ, "URL": url},
-            timeout=60,
+            timeout=HUNG_AFTER,
         )
     assert run.returncode == 0, run.stderr
     assert '"IsRead":true' in run.stdout.splitlines()[-1]

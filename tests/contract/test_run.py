@@ -23,6 +23,7 @@ from outlook_contract.targets import TargetError
 from outlook_emulator.testing import Server
 from tests.cli import commands
 from tests.paths import ROOT
+from tests.processes import HUNG_AFTER
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not True]
         flags += [f"--{name.replace('_', '-')}" for name, value in options.items() if value is True]
         command = [sys.executable, "-c", program, "contract", "own", "--client=http", "--json=run.json", *flags]
-        done = subprocess.run(command, env=commands.CLEAN, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, env=commands.CLEAN, capture_output=True, text=True, timeout=HUNG_AFTER, check=False
+        )
         report = tmp_path / "run.json"
         assert done.returncode == 2 or report.exists(), done.stdout + done.stderr
         document = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
@@ -328,7 +331,7 @@ def test_installed_package(tmp_path: Path) -> None:
     (project / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
     command = commands.command("contract", "definition", "mail", "--client", "http", "--junit", "junit.xml")
     environment = commands.CLEAN | {"PYTHONPATH": str(installed)}
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=HUNG_AFTER)
 
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "test_mail.py ..." in done.stdout

@@ -18,6 +18,7 @@ from testcontainers.core.container import DockerContainer
 from outlook_emulator import client
 from outlook_emulator.testing.container import OutlookContainer
 from tests.docs.pages import DOCS, Page
+from tests.processes import HUNG_AFTER
 
 IMAGE = os.environ.get("OUTLOOK_EMULATOR_TEST_IMAGE", "")
 with_docker = pytest.mark.skipif(not IMAGE, reason="OUTLOOK_EMULATOR_TEST_IMAGE names no image")
@@ -91,7 +92,7 @@ def test_documented_fixture(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=HUNG_AFTER)
 
     assert "1 passed" in done.stdout, done.stdout
 

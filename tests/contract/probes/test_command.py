@@ -18,6 +18,7 @@ from outlook_emulator.settings import Settings
 from tests.cli import commands
 from tests.contract.connection import TOKEN, Service, serving
 from tests.paths import ROOT
+from tests.processes import HUNG_AFTER
 
 EMULATOR = ROOT / "contract" / "probes" / "emulator.json"
 
@@ -205,7 +206,7 @@ def test_stopped_probes(service: Service, tmp_path: Path) -> None:
         second = next(line for line in process.stdout if line.startswith("P6 "))
         during = service.items()
         process.send_signal(signal.SIGINT)
-        rest, error = process.communicate(timeout=120)
+        rest, error = process.communicate(timeout=HUNG_AFTER)
 
     assert "12 answers" in second
     assert any("P25 files contract-" in item for item in during)

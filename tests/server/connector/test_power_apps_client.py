@@ -13,6 +13,7 @@ from outlook_emulator.server.connector.swagger import swagger
 from tests.conftest import Connection
 from tests.docs.pages import DOCS, Page
 from tests.node import node_project
+from tests.processes import HUNG_AFTER
 
 pytestmark = pytest.mark.slow
 
@@ -56,7 +57,7 @@ def call(connection: Connection, *calls: tuple[str, dict[str, Any]]) -> list[dic
     order["url"] = connection.sandbox.server.url
     try:
         done = subprocess.run(
-            ["node", names[1]], cwd=folder, input=json.dumps(order), capture_output=True, text=True, timeout=60
+            ["node", names[1]], cwd=folder, input=json.dumps(order), capture_output=True, text=True, timeout=HUNG_AFTER
         )
     finally:
         for name in names:

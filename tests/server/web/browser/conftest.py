@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_TIMEOUT = 10_000
+_TIMEOUT = 30_000
 """The longest time that a browser may take for a step, in milliseconds."""
 _EXPECTED = "Failed to load resource"
 """What a page logs that is meant to fail."""

@@ -73,7 +73,6 @@ def open_hostile(stage: Stage, browser: Browser, html: str) -> Page:
     """The page of a hostile mail. Not in a tab of the fixture, since refusals of the policy are logged as errors."""
     id = stage.alice.deliver(subject="Hostile", html=html)["Id"]
     page = browser.new_context(base_url=stage.sandbox.server.url).new_page()
-    page.set_default_timeout(10_000)
     page.goto(stage.base(f"m/{stage.alice.id}/mail/message/{id}"), wait_until="networkidle")
     return page
 
