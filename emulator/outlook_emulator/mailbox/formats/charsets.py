@@ -152,6 +152,7 @@ _MARKS = {
 }
 _LONG = 65_536
 _CUT = 4
+_LOST_IN_UTF_8 = "\ufffd".encode()
 
 _Correction = Callable[[UnicodeDecodeError], "tuple[str, int]"]
 
@@ -192,7 +193,7 @@ def decode_text(data: bytes, charset: str | None) -> str:
         if candidate is None or (len(data) > _LONG and _is_wrong(candidate, data[:_LONG])):
             continue
         text = candidate.decode(data)
-        if _fits(text):
+        if _fits(candidate, data, text, is_named=candidate is not _UTF_8):
             # Some codecs, such as UTF-7, give lone surrogates, which can be neither stored nor sent.
             return text.encode("utf-8", "replace").decode()
     return _windows_1252(data)
@@ -202,13 +203,21 @@ def _is_wrong(charset: Charset, start: bytes) -> bool:
     # The start of a long text is enough to see that a charset is wrong, and what is none of it is slow to read.
     text = charset.decode(start)
     # A character may be cut.
-    return text.count("\ufffd") > _CUT and not _fits(text)
+    return text.count("\ufffd") > _CUT and not _fits(charset, start, text, is_named=charset is not _UTF_8)
 
 
-def _fits(text: str) -> bool:
+def _fits(charset: Charset, data: bytes, text: str, *, is_named: bool) -> bool:
     # A damaged text in the correct charset loses few of its characters; with a wrong charset it loses most.
     lost = text.count("\ufffd")
-    return not lost or lost * 10 <= len(text) - len(text.encode("ascii", "ignore"))
+    if not lost:
+        return True
+    kept = len(text) - len(text.encode("ascii", "ignore")) - lost
+    if charset.name == _UTF_8.name:
+        # Another program has lost these before.
+        before = data.count(_LOST_IN_UTF_8)
+        # Text in another charset has hardly a character in UTF-8, so that as many of these as are lost are no accident.
+        return lost == before or (lost - before) * (1 if is_named else 10) <= kept
+    return lost * 10 <= kept + lost
 
 
 @lru_cache(maxsize=512)

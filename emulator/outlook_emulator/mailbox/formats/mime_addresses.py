@@ -29,6 +29,8 @@ _SEPARATOR = re.compile(r"[,;]")
 _ROUTE = re.compile(r"@[^:]*:")
 _SCHEME = re.compile(r"(?:mailto|smtp):", re.IGNORECASE)
 _COMMENT = re.compile(r"\([^()]*+\)")
+# Goes on with the address before the blank.
+_JOINED = re.compile(r"@|\.(?:\w|\Z)")
 # A text without an address, as of broken headers, is no sender or recipient if it is longer than an address.
 _LONGEST_NAME = 320
 # What a list of addresses cannot hold.
@@ -68,20 +70,23 @@ def read_addresses(value: str) -> tuple[Address, ...]:
 def _read(value: str, *, may_repeat: bool) -> Iterator[Address]:
     part: list[_Token] = []
     names: list[_Token] = []  # of a name with an unquoted comma
+    has_angle = False
     for token in _tokens(value):
-        if token.kind is _Kind.GROUP:
+        if token.kind is _Kind.GROUP and not has_angle:
             part = []
-        elif token.kind is not _Kind.END:
+        # After an address in brackets a colon ends no name of a group.
+        elif token.kind is not _Kind.END and token.kind is not _Kind.GROUP:
             part.append(token)
+            has_angle = has_angle or token.kind is _Kind.ANGLE
         elif _is_name(part) and token.raw == ",":
             names += [*part, token._replace(kind=_Kind.TEXT)]
             part = []
         else:
-            if any(other.kind is _Kind.ANGLE for other in part):
+            if has_angle:
                 part, names = [*names, *part], []
             yield from _names_alone(names, may_repeat)
             yield from _addresses(part, may_repeat)
-            part, names = [], []
+            part, names, has_angle = [], [], False
 
 
 def _is_name(part: list[_Token]) -> bool:
@@ -208,7 +213,7 @@ def _address(text: str) -> str:
 
 def _bare(part: list[_Token], may_repeat: bool) -> Iterator[Address]:
     chunks = list(_chunks(part))
-    with_at = [chunk for chunk in chunks if any(token.kind is not _Kind.QUOTED and "@" in token.raw for token in chunk)]
+    with_at = [chunk for chunk in chunks if any(map(_has_at, chunk))]
     if with_at:
         used = {id(token) for chunk in with_at for token in chunk}
         name = _name([token for token in part if id(token) not in used]) if len(with_at) == 1 else ""
@@ -229,15 +234,20 @@ def _bare(part: list[_Token], may_repeat: bool) -> Iterator[Address]:
         yield Address(_NO_ADDRESS.sub(" ", text).strip())
 
 
+def _has_at(token: _Token) -> bool:
+    # An encoded word holds a whole address, which is read when it is decoded.
+    return "@" in token.raw and token.kind is not _Kind.QUOTED and not token.raw.startswith("=?")
+
+
 def _chunks(part: list[_Token]) -> Iterator[list[_Token]]:
-    # Tokens without blanks between them; blanks around an `@` are obsolete syntax that readers must accept.
+    # Tokens without blanks between them; blanks around `@` and `.` are obsolete syntax that readers must accept.
     chunk: list[_Token] = []
     after_blank = False
     for token in part:
         if token.kind is _Kind.BLANK or token.kind is _Kind.COMMENT:
             after_blank = True
             continue
-        is_joined = chunk and (chunk[-1].raw.endswith("@") or token.raw.startswith("@"))
+        is_joined = chunk and (chunk[-1].raw.endswith("@") or chunk[-1].raw == "." or _JOINED.match(token.raw))
         if after_blank and chunk and not is_joined:
             yield chunk
             chunk = []

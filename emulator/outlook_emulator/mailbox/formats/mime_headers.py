@@ -228,10 +228,20 @@ def _words(value: str) -> Iterator[tuple[int, int, str, bytes]]:
             # This word has no end of its own.
             position = match.end()
             continue
-        text = value[match.end() : end].encode("utf-8", "replace")
+        text = _word_bytes(value[match.end() : end], match[1])
         is_base64 = match[2] in "bB"
         yield match.start(), end + 2, match[1].lower(), decode_base64(text) if is_base64 else a2b_qp(text, header=True)
         position = end + 2
+
+
+def _word_bytes(text: str, charset: str) -> bytes:
+    # Programs forget to encode letters, which were decoded with the header.
+    if not text.isascii():
+        try:
+            return text.encode(charset)
+        except (LookupError, ValueError):
+            pass
+    return text.encode("utf-8", "replace")
 
 
 def read_parameters(value: str) -> Parameters:
