@@ -35,7 +35,8 @@ def check_events(alice: Connection, content: bytes, expect: Any) -> None:
     """A view of the calendar has the occurrences that the case expects.
 
     Expected are `occurrences` (start, end, subject; all-day ones by their dates), `summaries`, the `starts` in order,
-    the ones among them in `after`, or that an export has each event once (`uniqueInExport`).
+    the ones among them in `after`, the `people` (organizer and required attendees), or that an export has each event
+    once (`uniqueInExport`).
     """
     path = f"/connections/{alice.id}/calendars/Calendar"
     response = alice.api.post(f"{path}/import", content=content, headers={"Content-Type": "text/calendar"})
@@ -52,6 +53,7 @@ def check_events(alice: Connection, content: bytes, expect: Any) -> None:
         "summaries": sorted(subject for *_, subject in seen),
         "starts": [item["Start"][:19] for item in items],
         "after": [start for start, *_ in seen if start in expect.get("after", ())],
+        "people": [[item["Organizer"], item["RequiredAttendees"]] for item in items],
         "uniqueInExport": len(_identities(export)) == len(set(_identities(export))),
     }
     wanted = {name: sorted(value) if name in ("occurrences", "summaries") else value for name, value in expect.items()}

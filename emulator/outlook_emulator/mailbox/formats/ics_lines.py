@@ -130,7 +130,7 @@ class _Reader:
                 self._leave_out(text, number)
                 return
             known, value = split
-        elif value and ":" in value and ";" in head and known[0] in _TIME_NAMES | _PERSON_NAMES:
+        elif value and ":" in value and (";" in head or "=" in value) and known[0] in _TIME_NAMES | _PERSON_NAMES:
             known, value = self._split(text, head, value) or (known, value)
         name, params = known
         if name == "BEGIN":
@@ -157,8 +157,10 @@ class _Reader:
         name = head.partition(";")[0].strip(_BLANKS).upper()
         if not _NAME.match(name):
             return None
-        # Some programs write a zone or a name with a colon, and forget its quotes.
-        if ":" in value and ";" in head and (name in _TIME_NAMES or name in _PERSON_NAMES):
+        # Some programs write a zone or a name with a colon, and forget its quotes. Confluence begins the parameters of
+        # a person with a colon.
+        is_person = name in _PERSON_NAMES
+        if ":" in value and ((";" in head and (name in _TIME_NAMES or is_person)) or (is_person and "=" in value)):
             pattern = _TIME_VALUE if name in _TIME_NAMES else _PERSON_VALUE
             match = pattern.search(text, len(head) + 1)
             if match is not None:

@@ -15,7 +15,7 @@ from outlook_emulator.mailbox.formats.ics_lines import Component, Property, Repo
 from outlook_emulator.mailbox.formats.ics_rules import rule_of
 from outlook_emulator.mailbox.formats.ics_values import duration_of, rule_parts, time_of
 from outlook_emulator.mailbox.formats.ics_zone_names import known_zone
-from outlook_emulator.mailbox.formats.ics_zones import ZONE, When, Zones, at, midnight, on_the_wall
+from outlook_emulator.mailbox.formats.ics_zones import UTC, ZONE, When, Zones, at, midnight, on_the_wall
 
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -78,7 +78,11 @@ def _after(start: When, length: timedelta) -> When:
 def _stated_end(line: Property, start: When, zones: Zones) -> When:
     end = zones.when(line, default=start.where)
     if start.is_day:
-        after = _day_of(end, start, zones)
+        after = _midnight_of(end, start, zones)
+        if after is None:
+            # The day within which it ends is its last one.
+            where = start.where if end.where.name == UTC else end.where
+            after = where.on_the_wall(end.instant).date() + _DAY
         end_zone = known_zone(line.param(ZONE)) or start.zone
         # Some programs write the last day of an event as its end.
         return end._replace(instant=midnight(max(after, start.wall.date() + _DAY)), zone=end_zone, is_day=True)
@@ -120,6 +124,8 @@ def repeated(component: Component, event: EventFields, start: When, reading: Rea
             added[first] = None
         if size is not None and size != length and not event.is_all_day:
             longer[first] = replace(event, start=first, end=first + size, rule=None)
+    if event.rule is None and not added and event.start in excluded:
+        raise InvalidRequest("Its only date is excluded, so it never occurs.")
     return Repetition(replace(event, excluded=tuple(excluded), added=tuple(added)), longer)
 
 
@@ -198,7 +204,7 @@ def _dates(
                 continue
             try:
                 first, slash, end = value.partition("/")
-                instant = occurrence(line, first, series, start, reading.zones)
+                instant = occurrence(line, first, series, start, reading.zones, is_added=what == "RDATE")
                 yield instant, _period(line, end, instant, reading.zones, start) if slash else None
             except TooMuchContent:
                 raise
@@ -212,22 +218,32 @@ def _period(line: Property, end: str, instant: int, zones: Zones, start: When) -
     return max(zones.when(line, end, start.where).instant - instant, 0)
 
 
-def occurrence(line: Property, text: str, series: EventFields, start: When, zones: Zones) -> int:
-    """The start of an occurrence: at midnight for an all-day series, at the series' time for a date, else as stated."""
+def occurrence(
+    line: Property, text: str, series: EventFields, start: When, zones: Zones, *, is_added: bool = False
+) -> int:
+    """The start of an occurrence: at midnight for an all-day series, at the series' time for a date, else as stated.
+
+    It is added to those of the rule, or one of them.
+    """
     when = zones.when(line, text, start.where)
     if series.is_all_day:
         return midnight(_day_of(when, start, zones))
+    clock = on_the_wall(series.start, series.start_zone).time()
     if when.is_day:
-        return at(when.wall.date(), on_the_wall(series.start, series.start_zone).time(), series.start_zone)
+        return at(when.wall.date(), clock, series.start_zone)
+    if not is_added and series.rule is not None and when.where.name == UTC and when.wall.time() == clock:
+        # Some programs write the time in the zone of the series, and the Z of UTC behind it.
+        return at(when.wall.date(), clock, series.start_zone)
     return when.instant
 
 
 def _day_of(when: When, start: When, zones: Zones) -> date:
     """The day that a value names: for midnight the day that begins then, for any other time its day in the zone."""
+    return _midnight_of(when, start, zones) or start.where.on_the_wall(when.instant).date()
+
+
+def _midnight_of(when: When, start: When, zones: Zones) -> date | None:
+    # The day that begins at a time; None if that is no midnight.
     if when.is_day or when.wall.time() == time():
         return when.wall.date()
-    if when.where.name == "UTC":
-        begins = zones.day_that_begins(moment(when.instant), start.where)
-        if begins is not None:
-            return begins
-    return start.where.on_the_wall(when.instant).date()
+    return zones.day_that_begins(moment(when.instant), start.where) if when.where.name == UTC else None

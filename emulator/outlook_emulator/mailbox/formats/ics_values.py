@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from outlook_emulator.errors import InvalidRequest
 
 _TIME = re.compile(
-    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d):?(\d\d)?(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)?|Z)?", re.IGNORECASE
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d):?(\d\d)?(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)?T?|Z)?",
+    re.IGNORECASE,
 )
 _DURATION = re.compile(
     r"([+-]?)P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,12})H)?(?:(\d{1,12})M)?(?:(\d{1,12})S)?)?", re.IGNORECASE

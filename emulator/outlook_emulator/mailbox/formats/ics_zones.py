@@ -123,7 +123,9 @@ class Zones:
         name, exact = (params.get("TZID"), params.get(ZONE)) if params else (None, None)
         store_name = known_zone(exact) if exact else None
         if isinstance(value, datetime):
-            if params and params.get("VALUE", "").upper() == "DATE":
+            # Some programs call the time of a start or an end a day. Of other values the day is enough.
+            is_day = text is not None or value.time() == time()
+            if is_day and params and params.get("VALUE", "").upper() == "DATE":
                 value = value.date()
             elif value.tzinfo is not None:
                 return When(microseconds(value), store_name or UTC, False, value.replace(tzinfo=None), _IN_UTC)

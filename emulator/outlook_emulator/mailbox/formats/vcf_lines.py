@@ -15,9 +15,10 @@ from outlook_emulator.mailbox.formats.skipped import SkippedItem
 
 MAX_CARDS = 10_000
 
-# A file whose last line has no end may be joined with the next one.
+# A file whose last line has no end may be joined with the next one. The name of a group may stand before the word.
 _MARK = re.compile(
-    r"[\s\0\x1a\ufeff]*(BEGIN|END)[ \t]*:[ \t]*VCARD[\s\0\x1a\ufeff]*(BEGIN[ \t]*:[ \t]*VCARD[\s\0\x1a]*)?",
+    r"[\s\0\x1a\ufeff]*(?:[\w-]+\.)?(BEGIN|END)[ \t]*:[ \t]*VCARD[\s\0\x1a\ufeff]*"
+    r"(BEGIN[ \t]*:[ \t]*VCARD[\s\0\x1a]*)?",
     re.IGNORECASE,
 )
 # Up to the first colon that is not in quotes.
@@ -26,6 +27,7 @@ _PARAMS = re.compile(r';([^";]*(?:"[^"]*"[^";]*)*)')
 _CHARSET = re.compile(r";CHARSET=[\"']?([\w.:-]+)", re.IGNORECASE | re.ASCII)
 _ENCODINGS = frozenset({"QUOTED-PRINTABLE", "BASE64", "B", "8BIT", "7BIT"})
 _MARK_STARTS = frozenset("BEbe \t\0\x1a\ufeff")
+_GROUPED_MARK_END = ":VCARD"
 _SYNONYMS = {"MOBILE": "CELL", "CELLULAR": "CELL", "IPHONE": "CELL", "BUSINESS": "WORK"}
 _BINARY = frozenset({"PHOTO", "LOGO", "SOUND", "KEY"})
 """The properties whose values are files, which no contact has a member for."""
@@ -168,7 +170,10 @@ def _physical_lines(text: str) -> list[str]:
 
 def _mark(line: str) -> re.Match[str] | None:
     """The match of a line that begins or ends a card, or ends one and begins the next."""
-    return _MARK.fullmatch(line) if line[:1] in _MARK_STARTS else None
+    # Most lines can be none, which is seen without the pattern.
+    if line[:1] in _MARK_STARTS or (line[-1:] in "Dd" and line[-6:].upper() == _GROUPED_MARK_END):
+        return _MARK.fullmatch(line)
+    return None
 
 
 def _split(line: str) -> tuple[str, str, str]:
