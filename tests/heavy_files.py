@@ -45,6 +45,11 @@ def _eml(megabytes: int) -> bytes:
     return f"{head}{part}\r\n{lines}\r\n".encode()
 
 
+def _long_line(megabytes: int) -> bytes:
+    head = "From: eve@example.com\r\nSubject: Large\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n"
+    return f"{head}\r\n<p>Gr\u00fc\u00dfe</p>{'<i>and</i> more ' * (megabytes * _MB // 16)}".encode()
+
+
 def _calendar(count: int) -> bytes:
     times = "DTSTART:20260301T100000Z\r\nDTEND:20260301T110000Z\r\n"
     event = f"BEGIN:VEVENT\r\nUID:e{{0}}\r\n{times}SUMMARY:Event {{0}}\r\nEND:VEVENT\r\n"
@@ -193,6 +198,7 @@ HEAVY_FILES = (
         done(),
     ),
     Heavy("deliver a large mail", _with(), send_file("POST", f"{_CONNECTION}/deliver", _eml(16), _MIME), done()),
+    Heavy("deliver a long line", _with(), send_file("POST", f"{_CONNECTION}/deliver", _long_line(4), _MIME), done()),
     Heavy("import a calendar", _with(), send_file("POST", f"{_CALENDAR}/import", _calendar(1_500), _ICS), done()),
     Heavy(
         "export a calendar",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from outlook_emulator import steps
 from outlook_emulator.mailbox import stored_body, text
-from outlook_emulator.mailbox.formats import base64_text
+from outlook_emulator.mailbox.formats import base64_text, mime_parts
 
 _QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck))
 _PARTS = [*"<>&;=-!/'\" ab\n\t", "<p>", "</p>", "<br>", "<!--", "-->", "<STYLE>", "</style>", "<script", "</script>"]
@@ -73,6 +73,15 @@ def test_base64_decodes_to_the_same(content: bytes, width: int, end: bytes) -> N
         assert base64_text.decode_base64(lines) == wanted
 
 
+@_QUIET
+@given(st.text("\r\nab", max_size=60))
+def test_line_ends_are_those_of_the_whole(value: str) -> None:
+    wanted = re.sub(r"\r{0,2}\n|\r", "\r\n", value)
+    with pytest.MonkeyPatch.context() as patch:
+        _shorten(patch)
+        assert mime_parts.with_crlf(value) == wanted
+
+
 def _shorten(patch: pytest.MonkeyPatch) -> None:
-    for module in (steps, text, base64_text):
+    for module in (steps, text, base64_text, mime_parts):
         patch.setattr(module, "STEP", 8)

@@ -23,9 +23,9 @@ def decode_base64(text: bytes) -> bytes:
     end = text.find(b"=")
     if end < 0 or not text[end:].strip(b"= \t\r\n"):
         return _piece(text)
-    first, *others = _PADDING.split(text)
-    pieces = [_piece(first)]
-    for other in others:
+    pieces = [_piece(text[:end])]
+    # From the first padding on, since the pattern is slow in what has none.
+    for other in _PADDING.split(text[end:])[1:]:
         letters = b"".join(other.split())
         if not _LINES.fullmatch(other) or len(letters) % 4 == 1:
             break

@@ -12,7 +12,7 @@ from outlook_emulator.mailbox.formats.base64_text import decode_base64, is_broke
 from outlook_emulator.mailbox.formats.charsets import decode_text
 from outlook_emulator.mailbox.formats.mime_headers import Headers, Parameters, media_type, read_headers
 from outlook_emulator.mailbox.formats.mime_limits import MAX_DEPTH, MAX_PARTS
-from outlook_emulator.steps import substituted
+from outlook_emulator.steps import STEP
 
 # The second is slow, and only needed where lines end in a bare carriage return.
 _DASHES = re.compile(rb"\n--([^\r\n]*)")
@@ -22,7 +22,9 @@ _IDENTITIES = frozenset({"", "7bit", "8bit", "binary"})
 _ENCODING = re.compile(r"[\s\"']*([\w-]+)")
 # Some programs double the carriage returns.
 _LINE_END = re.compile(rb"\r{0,2}\n|\r")
-_LINE_ENDS = re.compile(r"\r{0,2}\n|\r")
+# The same, in a form that is found four times faster in long lines.
+_LINE_ENDS = re.compile(r"\n|\r(?:\r?\n)?")
+_REST_OF_END = re.compile(r"\r?\n")
 # Blanks after the sign of a soft line break are no text.
 _SOFT_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
 _UUENCODED = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
@@ -95,7 +97,7 @@ class Part:
     @cached_property
     def text(self) -> str:
         """The content as text with `\\r\\n` line ends."""
-        return substituted(_LINE_ENDS, "\r\n", decode_text(self.content, self.parameters.charset()))
+        return with_crlf(decode_text(self.content, self.parameters.charset()))
 
     @cached_property
     def is_empty(self) -> bool:
@@ -110,6 +112,18 @@ class Part:
             part = waiting.pop()
             yield part
             waiting += reversed(part.parts)
+
+
+def with_crlf(text: str) -> str:
+    """A text with `\\r\\n` at the end of each line, made in steps, since a line may be as long as the text."""
+    pieces, start = [], 0
+    while start < len(text):
+        end = start + STEP
+        if text[end - 1 : end] == "\r" and (rest := _REST_OF_END.match(text, end)):
+            end = rest.end()
+        pieces.append(_LINE_ENDS.sub("\r\n", text[start:end]))
+        start = end
+    return "".join(pieces)
 
 
 def parse_parts(data: bytes) -> Part:
