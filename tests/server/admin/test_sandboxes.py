@@ -301,8 +301,26 @@ def test_misspelt_members(alice: Connection, path: str, order: dict[str, Any], m
     assert alice.mails() == []
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "message"),
+    [
+        ("GET", "/connections/{id}/messages?foldr=Archive", "no query parameter 'foldr'. Did you mean folder?"),
+        ("POST", "/connections/{id}/deliver?folder=Archive", "no query parameter 'folder'. There is none."),
+        ("GET", "/outbox?conection=x", "no query parameter 'conection'."),
+    ],
+)
+def test_misspelt_parameters(alice: Connection, method: str, path: str, message: str) -> None:
+    """A query parameter that an operation of the admin API does not know is refused by name."""
+    order = {"from": "ann@example.org"} if method == "POST" else None
+    answer = alice.api.request(method, path.format(id=alice.id), json=order)
+
+    assert error_of(answer) == (400, "ErrorInvalidRequest")
+    assert message in answer.json()["error"]["message"]
+    assert alice.mails() == alice.mails("Archive") == []
+
+
 def test_a_trigger_config_may_have_more_members(alice: Connection) -> None:
-    """Its body is that of Azure's management API."""
+    """Its requests are those of Azure's management API, which name a version, too."""
     properties = {
         "operationName": "OnNewEmailV2",
         "notificationDetails": {"callbackUrl": "http://localhost:7071/x"},
@@ -310,9 +328,10 @@ def test_a_trigger_config_may_have_more_members(alice: Connection) -> None:
     }
     order = {"location": "westeurope", "properties": properties}
 
-    answer = alice.api.put(f"/connections/{alice.id}/triggerConfigs/new-mail", json=order)
+    path, query = f"/connections/{alice.id}/triggerConfigs/new-mail", {"api-version": "2026-05-01-preview"}
+    answers = [alice.api.request(method, path, params=query, json=order) for method in ("PUT", "GET", "DELETE")]
 
-    assert answer.status_code == 201, answer.text
+    assert [201, 200, 204] == [answer.status_code for answer in answers]
 
 
 def test_deliver_json(alice: Connection, bob: Connection, sandbox: Sandbox) -> None:

@@ -14,10 +14,12 @@ from outlook_emulator.sandbox.aside import LARGE, MANY, alone, aside
 from outlook_emulator.sandbox.registry import Sandboxes
 from outlook_emulator.sandbox.sandbox import Sandbox
 from outlook_emulator.server.admin.request import MIME, AdminOperation, AdminRequest
+from outlook_emulator.server.connector.exchange import Exchange
 from outlook_emulator.server.connector.query import QueryReader
 from outlook_emulator.server.readers import reader_aside
 from outlook_emulator.server.webhooks.webhooks import Webhooks
 from outlook_emulator.wire.base import parameters_of
+from outlook_emulator.wire.body import ignore
 
 _LARGE_INPUT = 8 * 1024
 """From this many bytes on, a body or a file is read aside: calendars and fault plans take a millisecond for each KB."""
@@ -45,7 +47,8 @@ async def perform(
     elif operation.accepts:
         reader = await reader_aside(operation.accepts, strict=operation.strict)
         body = await _by_size(_LARGE_INPUT, content, reader.read, content or b"{}")
-    values = QueryReader(parameters_of(declared)).read(query, http.headers.get) if declared else {}
+    unknown = Exchange.refuse_name if operation.strict else ignore
+    values = QueryReader(parameters_of(declared) if declared else ()).read(query, http.headers.get, unknown)
     request = AdminRequest(http, sandboxes, webhooks, path, content, body, values)
     sandbox = sandboxes.get(path.get("sandbox", ""))
     if sandbox is not None:

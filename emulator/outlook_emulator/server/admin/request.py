@@ -67,8 +67,8 @@ class AdminOperation(Frozen, kw_only=True):
     `handler` takes the request and returns, or returns an awaitable of, what `returns` declares; None is an empty body.
     `query` declares the parameters of the query string, `accepts` the JSON of the body. A body may instead be a file of
     the media type `accepts_type`, or a MIME message if `mime_query` declares the parameters that go with one. A file
-    in the response has the media type `returns_type`. A `strict` operation rejects unknown members in its body, so
-    that a misspelt one does not pass unnoticed. `most_bytes` picks the limit of the body from the settings.
+    in the response has the media type `returns_type`. `most_bytes` picks the limit of the body from the settings. A
+    `strict` operation rejects unknown members and parameters, so that a misspelt one does not pass unnoticed.
 
     `reads` parses a file or a MIME message in the body, and uses no database. `is_long` says that the handler may take
     long even for a small request. A handler returns a function instead of a result if the rest needs no database.
