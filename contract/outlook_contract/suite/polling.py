@@ -121,4 +121,10 @@ class Poller:
         if "location" not in exchange.headers:
             self._mailbox.report.add(self.operation, "Location", "the URL of the next poll", "(missing)")
             raise Unexpected(str(exchange))
-        return str(exchange.headers["location"])
+        # Recorded from the twin: an absolute URL on the host of the connection.
+        location, start = str(exchange.headers["location"]), f"{self._mailbox.url}/"
+        self._mailbox.holds(self.operation, "Location", location, f"{start}…", location.startswith(start))
+        if exchange.status == 200:
+            kind = exchange.headers.get("content-type", "(missing)")
+            self._mailbox.holds(self.operation, "Content-Type", kind, "JSON", kind.startswith("application/json"))
+        return location

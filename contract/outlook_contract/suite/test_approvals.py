@@ -29,6 +29,7 @@ class _Page(HTMLParser):
         super().__init__()
         self.links: dict[str, str] = {}
         self.forms: list[str] = []
+        self.methods: list[str] = []
         self.text = ""
         self.cards: list[Any] = []
         self.targets: list[str] = []
@@ -44,6 +45,7 @@ class _Page(HTMLParser):
             self.targets.append(self._link or "")
         elif tag == "form":
             self.forms.append(values.get("action") or "")
+            self.methods.append((values.get("method") or "get").lower())
         elif tag in ("script", "style"):
             self._is_script = True
 
@@ -91,6 +93,8 @@ def test_a_question_is_a_subscription(mailbox: Mailbox, own_address: str, callba
     location = exchange.headers.get("location", "")
     end = f"/$subscriptions/{body['id']}"
     mailbox.holds(operation, "Location", location, f"…{end}", location.partition("?")[0].endswith(end))
+    for member, url in (("Location", location), ("resource", body["resource"])):
+        mailbox.holds(operation, member, url, f"{mailbox.url}/…", url.startswith(f"{mailbox.url}/"))
     mailbox.ok(_DELETIONS[operation], id=body["id"])
 
 
@@ -147,10 +151,12 @@ def test_a_click_answers_and_a_second_one_does_not(
     The body of the callback is declared by the definition; the pages and the second click are inferred.
     """
     name = f"Click {operation}"
-    _asked(mailbox, operation, name, f"{receiver.url}/resume?sig=a%2Fb", Options="Yes, No")
+    asked = _asked(mailbox, operation, name, f"{receiver.url}/resume?sig=a%2Fb", Options="Yes, No")
     links = _links(mailbox, name)
     first = mailbox.open(links["Yes"])
     mailbox.equal(_CLICK, "status", first.status, 200)
+    kind = first.headers.get("content-type", "")
+    mailbox.holds(_CLICK, "Content-Type", kind, "text/html", kind.startswith("text/html"))
     mailbox.holds(_CLICK, "page", _shown(first), "thanks for Yes", "recorded: Yes" in _shown(first), known=_PAGES)
     for link in links.values():
         again = _shown(mailbox.open(link))
@@ -162,6 +168,10 @@ def test_a_click_answers_and_a_second_one_does_not(
     mailbox.equal(operation, "callback", [callback.path for callback in callbacks], ["/resume?sig=a%2Fb"] * 2)
     answers = [json.loads(callback.body) for callback in callbacks]
     mailbox.equal(operation, "callback", answers, [{"SelectedOption": "Yes"}, {"SelectedOption": "Maybe"}])
+    kind = callbacks[0].headers.get("content-type", "")
+    mailbox.holds(operation, "callback", kind, "JSON", kind.startswith("application/json"))
+    # Engines delete the subscription when their workflow changes (vendor's page), whether it was answered or not.
+    mailbox.ok(_DELETIONS[operation], id=asked.json()["id"])
 
 
 @_BOTH
@@ -175,12 +185,37 @@ def test_a_confirmation_page_asks_first(mailbox: Mailbox, own_address: str, rece
     forms = []
     for _ in range(2):
         page = mailbox.open(link)
-        forms = _Page(page.body.decode()).forms
-        mailbox.equal(_CLICK, "showConfirm", len(forms), 1)
+        form = _Page(page.body.decode())
+        forms = form.forms
+        mailbox.equal(_CLICK, "showConfirm", form.methods, ["post"])
     if mailbox.holds(_CLICK, "callback", receiver.callbacks, "none before the form", not receiver.callbacks) and forms:
         done = mailbox.open(urljoin(link, forms[0]), "POST")
         mailbox.equal(_FORM, "status", done.status, 200)
         mailbox.holds(_FORM, "page", _shown(done), "thanks for No", "recorded: No" in _shown(done), known=_PAGES)
+    answers = [json.loads(callback.body) for callback in receiver.wait()]
+    mailbox.equal(_FORM, "callback", answers, [{"SelectedOption": "No"}])
+
+
+def test_a_link_has_a_signature_of_its_own(mailbox: Mailbox, own_address: str, callback_url: str) -> None:
+    """The signature of one option is none for another. Inferred."""
+    _asked(mailbox, _APPROVAL, "Swapped", callback_url, ShowHTMLConfirmationDialog=True)
+    links = _links(mailbox, "Swapped")
+    start, _, query = links["Approve"].partition("?")
+    other = parse_qs(urlsplit(links["Reject"]).query)["sig"][0]
+    parts = [f"sig={other}" if part.startswith("sig=") else part for part in query.split("&")]
+    mixed = f"{start}?{'&'.join(parts)}"
+    mailbox.equal(_CLICK, "sig", mailbox.open(mixed).status, 403, known=_PAGES)
+
+
+@_BOTH
+def test_a_button_of_the_card_answers(mailbox: Mailbox, own_address: str, receiver: Receiver, operation: str) -> None:
+    """A button of the card posts to a URL, which counts as an answer. Definition of the twin; the card is inferred."""
+    name = f"Button {operation}"
+    _asked(mailbox, operation, name, receiver.url, Options="Yes, No")
+    (card,) = _Page(mailbox.mail(mailbox.name(name))["Body"]).cards
+    action = card["actions"][1]
+    mailbox.equal(operation, "card.actions[].method", action["method"], "POST")
+    mailbox.equal(_FORM, "status", mailbox.open(action["url"], "POST").status, 200)
     answers = [json.loads(callback.body) for callback in receiver.wait()]
     mailbox.equal(_FORM, "callback", answers, [{"SelectedOption": "No"}])
 
@@ -202,13 +237,18 @@ def test_a_forged_link_is_refused(mailbox: Mailbox, own_address: str, callback_u
 
 @_BOTH
 def test_a_withdrawn_question_takes_no_answer(
-    mailbox: Mailbox, own_address: str, receiver: Receiver, operation: str
+    mailbox: Mailbox, partner: Mailbox, own_address: str, receiver: Receiver, operation: str
 ) -> None:
-    """After its deletion a question calls nobody, and its page says so. Inferred."""
+    """After its deletion a question calls nobody, and its page says so. Only its sender can delete it. Inferred."""
     name = f"Withdrawn {operation}"
     created = _asked(mailbox, operation, name, receiver.url, Options="Yes, No")
     link = _links(mailbox, name)["Yes"]
-    mailbox.ok(_DELETIONS[operation], id=created.json()["id"])
+    id = created.json()["id"]
+    other = _DELETIONS[_OPTIONS if operation == _APPROVAL else _APPROVAL]
+    partner.refused(_DELETIONS[operation], 404, id=id, code="ErrorItemNotFound")
+    mailbox.refused(other, 404, id=id, code="ErrorItemNotFound")
+    mailbox.ok(_DELETIONS[operation], id=id)
+    mailbox.refused(_DELETIONS[operation], 404, id=id, code="ErrorItemNotFound")
     late = _shown(mailbox.open(link))
     mailbox.holds(_CLICK, "page", late, "the question was withdrawn", "withdrawn" in late, known=_PAGES)
     _asked(mailbox, operation, f"Next {name}", receiver.url, Options="Maybe")
@@ -237,6 +277,10 @@ def test_a_question_without_sense_is_refused(
     many = ",".join(f"Option {number}" for number in range(101))
     mailbox.refused(operation, 400, {"NotificationUrl": callback_url, "Message": {**message, "Options": many}})
     mailbox.equal(operation, "", mailbox.find(message["Subject"]), None)
+    # As many as the documentation allows.
+    most = many.rpartition(",")[0]
+    _asked(mailbox, operation, f"Hundred {operation}", callback_url, Options=most)
+    mailbox.equal(operation, "Message.Options", list(_links(mailbox, f"Hundred {operation}")), most.split(","))
 
 
 def _with_text(mailbox: Mailbox, folder: str, text: str) -> Any:
@@ -251,7 +295,7 @@ def test_the_texts_of_a_question_are_escaped(
 ) -> None:
     """Markup in an option or a heading is shown as it is; options are trimmed, and none comes twice (inferred)."""
     name = f"Escaped {operation}"
-    texts = {"HeaderText": "1 <u>2</u>", "SelectionText": "3 <u>4</u>"}
+    texts = {"HeaderText": "1 <u>2</u></script>", "SelectionText": "3 <u>4</u>"}
     exchange = _asked(mailbox, operation, name, callback_url, Options=" A <i>b</i> ,, C , C", **texts)
     mailbox.equal(operation, "Message.Options", list(_links(mailbox, name)), ["A <i>b</i>", "C"])
     mail = mailbox.mail(mailbox.name(name))
@@ -259,7 +303,7 @@ def test_the_texts_of_a_question_are_escaped(
     links = [target for target in page.targets if "RecordResponse" in target]
     mailbox.equal(operation, "Message.Options", len(links), 2)
     text = page.text
-    for expected in ("1 <u>2</u>", "3 <u>4</u>"):
+    for expected in ("1 <u>2</u></script>", "3 <u>4</u>"):
         mailbox.holds(operation, "Message", text, expected, expected in text)
     mailbox.follow(exchange.headers["location"], "DELETE")
 
@@ -293,11 +337,17 @@ def test_a_question_has_a_card(mailbox: Mailbox, own_address: str, callback_url:
 
 
 @_BOTH
-def test_a_question_takes_files_along(mailbox: Mailbox, own_address: str, callback_url: str, operation: str) -> None:
-    """Attachments of the message are those of the mail."""
+def test_a_question_takes_files_along(
+    mailbox: Mailbox, partner: Mailbox, own_address: str, callback_url: str, operation: str
+) -> None:
+    """Attachments of the message are those of the mail, which goes to every recipient."""
     name = f"Files {operation}"
     file = {"Name": "plan.txt", "ContentBytes": "aGk="}
-    exchange = _asked(mailbox, operation, name, callback_url, Attachments=[file])
+    to = f"{own_address};{partner.address}"
+    exchange = _asked(mailbox, operation, name, callback_url, Attachments=[file], To=to)
+    mailbox.equal(operation, "Message.To", partner.mail(mailbox.name(name))["To"], to)
+    copy = mailbox.mail(mailbox.name(name), "SentItems")
+    mailbox.equal(operation, "Message.To", copy["To"], to)
     mail = mailbox.mail(mailbox.name(name))
     mailbox.equal(operation, "Message.Attachments", [item["Name"] for item in mail["Attachments"]], ["plan.txt"])
     mailbox.equal(operation, "Message.Importance", mail["Importance"], 1)

@@ -50,6 +50,8 @@ def test_attachments_keep_every_byte(mailbox: Mailbox, own_address: str, operati
 def test_the_type_of_an_attachment_follows_its_name(mailbox: Mailbox, own_address: str) -> None:
     """ContentType is made from the name, and GetAttachment answers with it."""
     types = {"a.txt": "text/plain", "a.png": "image/png", "a.pdf": "application/pdf"}
+    types["a.docx"] = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+    types["a.nothing"] = "application/octet-stream"
     mail = mailbox.to_self("Types", Attachments=[file(name, b"x") for name in types])
     for name, attachment in by_name(mail).items():
         mailbox.equal("GetEmailsV2", "Attachments[].ContentType", attachment["ContentType"], types[name])
@@ -82,11 +84,13 @@ def test_content_comes_only_on_request(mailbox: Mailbox, own_address: str) -> No
         for operation, read in reads.items():
             shown = [(attachment["Name"], attachment["ContentBytes"]) for attachment in read["Attachments"]]
             mailbox.equal(operation, "Attachments[].ContentBytes", shown, [("data.bin", content)])
+    (moved,) = mailbox.ok("Move", messageId=mail["Id"], folderPath="Archive")["Attachments"]
+    mailbox.members("Move", "Attachments[]", moved, {"Name": "data.bin", "ContentBytes": None})
 
 
 def test_attached_items_are_skipped(mailbox: Mailbox, own_address: str) -> None:
-    """EML, MSG and ICS files are not shown (documented); other files beside them are."""
-    mail = mailbox.to_self("Skipped", Attachments=[file(name, b"x") for name in (*SKIPPED, "shown.txt")])
+    """EML, MSG and ICS files are not shown (documented), in any case; other files beside them are."""
+    mail = mailbox.to_self("Skipped", Attachments=[file(name, b"x") for name in (*SKIPPED, "LOUD.EML", "shown.txt")])
     mailbox.equal("GetEmailsV2", "Attachments[].Name", list(by_name(mail)), ["shown.txt"])
 
 
@@ -130,7 +134,7 @@ def test_content_must_be_base64(mailbox: Mailbox, operation: str) -> None:
 
 
 def test_attachments_have_their_order(mailbox: Mailbox, own_address: str) -> None:
-    """Attachments are listed as they were sent."""
-    names = ["b.txt", "a.txt", "c.txt"]
+    """Attachments are listed as they were sent, also two of one name."""
+    names = ["b.txt", "a.txt", "c.txt", "b.txt"]
     mail = mailbox.to_self("Files in order", Attachments=[file(name, b"x") for name in names])
     mailbox.equal("GetEmailsV2", "Attachments[].Name", [item["Name"] for item in mail["Attachments"]], names)

@@ -43,12 +43,15 @@ def test_a_flagged_mail_is_flagged(mailbox: Mailbox, own_address: str) -> None:
 def test_a_moved_mail_has_a_new_id(mailbox: Mailbox, own_address: str) -> None:
     """Move answers with the mail in its new folder; the old id is not found from then on."""
     mail = mailbox.to_self("Moved", Importance="Low", Body="<p>Kept</p>")
+    mailbox.ok("MarkAsRead", messageId=mail["Id"])
+    mail = mailbox.mail(mail["Subject"])
     moved = mailbox.ok("Move", messageId=mail["Id"], folderPath="Archive")
     mailbox.holds("Move", "Id", moved["Id"], "a new id", moved["Id"] != mail["Id"])
     kept = ("Subject", "Body", "From", "To", "InternetMessageId", "ConversationId", "DateTimeReceived", "IsRead")
     mailbox.members("Move", "", moved, {name: mail[name] for name in kept} | {"Importance": "Low"})
     mailbox.equal("Move", "Inbox", mailbox.find(mail["Subject"]), None)
-    mailbox.equal("Move", "Archive", mailbox.mail(mail["Subject"], "Archive")["Id"], moved["Id"])
+    archived = mailbox.mail(mail["Subject"], "Archive")
+    mailbox.members("Move", "Archive", archived, {"Id": moved["Id"], **{name: mail[name] for name in kept}})
     mailbox.refused("GetEmail", 404, messageId=mail["Id"], code="ErrorItemNotFound")
     same = mailbox.call("GetEmail", messageId=mail["Id"], internetMessageId=mail["InternetMessageId"])
     mailbox.equal("GetEmail", "internetMessageId", same.status, 200)

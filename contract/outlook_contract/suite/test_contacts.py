@@ -93,10 +93,11 @@ def test_a_change_keeps_texts_and_clears_lists(mailbox: Mailbox) -> None:
 
     Recorded on the sibling connector.
     """
-    created = create(mailbox, "Before", CompanyName="Engines", DisplayName="Sent", **LISTS)
+    kept = {"CompanyName": "Engines", "Birthday": "1815-12-10T00:00:00+00:00", "HomeAddress": PLACE}
+    created = create(mailbox, "Before", DisplayName="Sent", **kept, **LISTS)
     changed = change(mailbox, created, GivenName=mailbox.name("After"), HomePhones=["+44 9"])
     expected: dict[str, Any] = {name: [] for name in LISTS}
-    expected |= {"Id": created["Id"], "CompanyName": "Engines", "HomePhones": ["+44 9"], "MobilePhone1": ""}
+    expected |= {"Id": created["Id"], **kept, "HomePhones": ["+44 9"], "MobilePhone1": ""}
     expected |= {"GivenName": mailbox.name("After"), "DisplayName": mailbox.name("After")}
     mailbox.members("ContactPatchItem", "", changed, expected)
     mailbox.members("ContactGetItem", "", read(mailbox, created), expected)
@@ -111,6 +112,8 @@ def test_a_change_sets_what_it_sends(mailbox: Mailbox) -> None:
     mailbox.members("ContactPatchItem", "", changed, sent)
     key = changed["ChangeKey"]
     mailbox.holds("ContactPatchItem", "ChangeKey", key, "another than before", key != created["ChangeKey"])
+    is_recorded = len(key) == 40 and key.startswith("EQAAABYAAA")
+    mailbox.holds("ContactPatchItem", "ChangeKey", key, "40 characters from EQAAABYAAA on (recorded)", is_recorded)
     mailbox.equal("ContactPatchItem", "DateTimeCreated", changed["DateTimeCreated"], created["DateTimeCreated"])
 
 

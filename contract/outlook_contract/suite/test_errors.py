@@ -103,7 +103,7 @@ def test_the_form_of_an_error_of_the_connector(mailbox: Mailbox) -> None:
 
 @pytest.mark.reads
 @pytest.mark.parametrize("operation", list(READS))
-@pytest.mark.parametrize("credential", ["none", "Basic d3Jvbmc6d3Jvbmc="])
+@pytest.mark.parametrize("credential", ["none", "Basic d3Jvbmc6d3Jvbmc=", "Bearer"])
 def test_a_request_needs_a_credential(mailbox: Mailbox, operation: str, credential: str) -> None:
     """Without a credential, and with one of another scheme, the gateway answers 401 and nothing else.
 
@@ -120,12 +120,16 @@ def test_a_request_needs_a_credential(mailbox: Mailbox, operation: str, credenti
 
 
 def test_a_request_without_a_credential_changes_nothing(mailbox: Mailbox, own_address: str) -> None:
-    """A send without a credential is refused before it is read."""
+    """A send or a deletion without a credential is refused before it is read."""
     subject = mailbox.name("Nobody sent this")
     message = {"To": own_address, "Subject": subject, "Body": "x"}
     exchange = mailbox.raw("POST", "/v2/Mail", json=message, extensions={"authorization": "none"})
     mailbox.equal("SendEmailV2", "status", exchange.status, 401)
     mailbox.equal("SendEmailV2", "Inbox", mailbox.find(subject), None)
+    mail = mailbox.to_self("Nobody deletes this")
+    exchange = mailbox.raw("DELETE", f"/Mail/{mail['Id']}", extensions={"authorization": "none"})
+    mailbox.equal("DeleteEmail", "status", exchange.status, 401)
+    mailbox.mail(mail["Subject"])
 
 
 @pytest.mark.reads
@@ -181,12 +185,25 @@ def test_an_error_names_what_is_wrong(
 
 @pytest.mark.reads
 def test_responses_must_not_be_stored(mailbox: Mailbox) -> None:
-    """Every response forbids caches to keep it (recorded on the sibling connector)."""
+    """Every response is JSON, and forbids caches to keep it (recorded on the sibling connector)."""
     for exchange in (mailbox.call("GetEmailsV2", top=1), mailbox.call("GetEmail", messageId="nope")):
         kept = exchange.headers.get("Cache-Control", "")
         mailbox.holds(exchange.operation or "", "Cache-Control", kept, "no-store", "no-store" in kept)
         mailbox.equal(exchange.operation or "", "Pragma", exchange.headers.get("Pragma"), "no-cache")
         mailbox.equal(exchange.operation or "", "Expires", exchange.headers.get("Expires"), "-1")
+        sniffed = exchange.headers.get("X-Content-Type-Options")
+        mailbox.equal(exchange.operation or "", "X-Content-Type-Options", sniffed, "nosniff")
+        kind = exchange.headers.get("Content-Type", "")
+        mailbox.holds(exchange.operation or "", "Content-Type", kind, "JSON", kind.startswith("application/json"))
+
+
+@pytest.mark.reads
+def test_an_error_names_its_request(mailbox: Mailbox) -> None:
+    """An error has the request id that the caller sent (inferred)."""
+    id = "0a1b2c3d-0000-4000-8000-00000000abcd"
+    exchange = mailbox.raw("GET", "/Mail/nope", headers={"x-ms-client-request-id": id})
+    text = str(exchange.json().get("message"))
+    mailbox.holds("GetEmail", "message", text, f"has {id}", f"clientRequestId: {id}" in text)
 
 
 @pytest.mark.reads

@@ -76,6 +76,10 @@ def test_a_bare_event_has_the_defaults(mailbox: Mailbox) -> None:
         organizer = {"ResponseType": "Organizer", "ResponseTime": "0001-01-01T00:00:00+00:00"}
         mailbox.members(version.create, "", created, organizer)
         mailbox.members(version.create, "", created, {"SeriesMasterId": None, "RecurrenceEnd": None})
+        # Recorded as well: the second version stores a missing body as text, the third as empty HTML.
+        converted = "<!-- converted from text -->" in created["Body"]
+        mailbox.equal(version.create, "Body", converted, version == V2)
+        mailbox.equal(version.create, "Body", created["Body"] == "", version == V3)
 
 
 def test_times_have_their_recorded_forms(mailbox: Mailbox) -> None:
@@ -134,11 +138,15 @@ def test_a_change_shows(mailbox: Mailbox, version: Version) -> None:
 @VERSIONS
 def test_a_change_resets_what_it_leaves_out(mailbox: Mailbox, version: Version) -> None:
     """Members that an update leaves out go to the defaults of a bare event. Vendor's page of the Office 365 twin."""
-    created = create(mailbox, "Reset", version=V3, **_DETAILS)
+    before: dict[str, Any] = {"Body": "<p>Bring numbers</p>", "RequiredAttendees": "someone@example.com"}
+    created = create(mailbox, "Reset", version=V3, **_DETAILS, **before)
     mailbox.ok(version.change, event(mailbox.name("Reset"), day(1)), table=CALENDAR, id=created["Id"])
     read = mailbox.ok("V2CalendarGetItem", table=CALENDAR, id=created["Id"])
-    seen = {name: read[name] for name in ("Location", "Importance", "ShowAs")}
-    mailbox.equal(version.change, "body", seen, {"Location": "", "Importance": "Low", "ShowAs": "Free"})
+    expected: dict[str, Any] = {"Location": "", "Importance": "Low", "ShowAs": "Free", "Reminder": 15}
+    expected |= {"ResponseRequested": True, "RequiredAttendees": ""}
+    seen = {name: read[name] for name in expected}
+    mailbox.equal(version.change, "body", seen, expected)
+    mailbox.holds(version.change, "body", read["Body"], "no text of before", "Bring" not in read["Body"])
 
 
 def test_a_change_keeps_what_it_repeats(mailbox: Mailbox) -> None:
@@ -172,6 +180,44 @@ def test_a_time_without_an_offset_is_in_the_zone(mailbox: Mailbox) -> None:
     for body in (event(mailbox.name("Tokyo"), start), {"Subject": mailbox.name("Tokyo"), **local}):
         created = mailbox.ok("V3CalendarPostItem", {**body, "TimeZone": zone}, table=CALENDAR)
         mailbox.holds("V3CalendarPostItem", "Start", created["Start"], f"{start}", is_at(created["Start"], start))
+        end = start + timedelta(minutes=30)
+        mailbox.holds("V3CalendarPostItem", "End", created["End"], f"{end}", is_at(created["End"], end))
+        mailbox.equal("V3CalendarPostItem", "TimeZone", created["TimeZone"], "Tokyo Standard Time")
+    utc = {"Subject": mailbox.name("No zone"), **local, "TimeZone": ""}
+    created = mailbox.ok("V3CalendarPostItem", utc, table=CALENDAR)
+    mailbox.equal("V3CalendarPostItem", "Start", created["Start"], f"{local['Start']}.0000000+00:00")
+
+
+def test_a_time_may_have_an_offset_and_a_fraction(mailbox: Mailbox) -> None:
+    """Clients send offsets and parts of a second; responses are in UTC with seven digits. Recorded from the twin."""
+    start = day(2)
+    times = {"Start": f"{start:%Y-%m-%d}T12:00:00.250+03:00", "End": f"{start:%Y-%m-%d}T09:30:00.2500000Z"}
+    created = mailbox.ok("V3CalendarPostItem", {"Subject": mailbox.name("Offset"), **times}, table=CALENDAR)
+    expected = {"Start": f"{start:%Y-%m-%d}T09:00:00.2500000+00:00", "End": f"{start:%Y-%m-%d}T09:30:00.2500000+00:00"}
+    mailbox.members("V3CalendarPostItem", "", created, expected)
+
+
+def test_the_first_version_has_two_zones(mailbox: Mailbox) -> None:
+    """Start and end are each in a zone of their own, by its Windows id (documented for the shape)."""
+    zones = {"StartTimeZone": "Tokyo Standard Time", "EndTimeZone": "India Standard Time"}
+    times = {"Start": f"{day(2):%Y-%m-%d}T18:00:00", "End": f"{day(2):%Y-%m-%d}T15:00:00"}
+    created = mailbox.ok("CalendarPostItem", {"Subject": mailbox.name("Zones"), **times, **zones}, table=CALENDAR)
+    expected = {"Start": f"{day(2):%Y-%m-%d}T09:00:00+00:00", "End": f"{day(2):%Y-%m-%d}T09:30:00+00:00"}
+    mailbox.members("CalendarPostItem", "", created, {**expected, **zones})
+
+
+def test_a_text_of_the_first_version_is_stored_as_html(mailbox: Mailbox) -> None:
+    """A body of the type Text comes back as HTML that was converted from text. Recorded for a missing body."""
+    body = {"ContentType": "Text", "Content": "1 <b>2</b>"}
+    created = create(mailbox, "Text", version=V1, Body=body)
+    mailbox.equal("CalendarPostItem", "Body.ContentType", created["Body"]["ContentType"], "HTML")
+    content = created["Body"]["Content"]
+    for part in ("<!-- converted from text -->", "1 &lt;b&gt;2&lt;/b&gt;"):
+        mailbox.holds("CalendarPostItem", "Body.Content", content, f"contains {part}", part in content)
+    mailbox.equal("CalendarPostItem", "BodyPreview", created["BodyPreview"], "1 <b>2</b>")
+    bare = create(mailbox, "No text", version=V1)["Body"]["Content"]
+    part = "<!-- converted from text -->"
+    mailbox.holds("CalendarPostItem", "Body.Content", bare, f"contains {part}", part in bare)
 
 
 def test_an_all_day_event_is_from_midnight_to_midnight(mailbox: Mailbox) -> None:
@@ -184,6 +230,10 @@ def test_an_all_day_event_is_from_midnight_to_midnight(mailbox: Mailbox) -> None
         mailbox.equal("V3CalendarPostItem", "IsAllDay", created["IsAllDay"], True)
         for name, when in (("Start", start), ("End", start + timedelta(days=1))):
             mailbox.holds("V3CalendarPostItem", name, created[name], f"{when}", is_at(created[name], when))
+    later = start + timedelta(days=3)
+    longer = event(body["Subject"], start, 3 * 1440, IsAllDay=True)
+    changed = mailbox.ok("V3CalendarPatchItem", longer, table=CALENDAR, id=created["Id"])
+    mailbox.holds("V3CalendarPatchItem", "End", changed["End"], f"{later}", is_at(changed["End"], later))
 
 
 @VERSIONS
@@ -334,13 +384,15 @@ def test_the_body_has_the_format_of_its_version(mailbox: Mailbox, version: Versi
 
 
 def test_an_event_is_in_one_calendar(mailbox: Mailbox, emulator: Sandbox) -> None:
-    """An event is found under its own calendar alone, and fires the triggers of no other."""
+    """An event is found under its own calendar alone, and fires the triggers of no other; calendars go by name."""
     connection = mailbox.url.rpartition("/")[2]
     name = mailbox.name("Calendar")
     emulator.admin.request("POST", f"/connections/{connection}/calendars", json={"name": name})
     pollers = [Poller(mailbox, operation) for operation in ("CalendarGetOnNewItemsV2", "CalendarGetOnChangedItemsV2")]
     created = mailbox.ok("V3CalendarPostItem", event(mailbox.name("Apart"), day(1)), table=name)
     mailbox.ok("V2CalendarGetItem", table=name, id=created["Id"])
+    names = [table["DisplayName"] for table in mailbox.ok("CalendarGetTables")["value"]]
+    mailbox.equal("CalendarGetTables", "value[].DisplayName", names, sorted(names, key=str.casefold))
     for version in (V1, V2):
         mailbox.refused(version.read, 404, table=CALENDAR, id=created["Id"], code="ErrorItemNotFound")
     mailbox.refused("CalendarDeleteItem", 404, table=CALENDAR, id=created["Id"], code="ErrorItemNotFound")

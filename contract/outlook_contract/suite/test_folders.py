@@ -73,12 +73,14 @@ def test_the_picker_pages(mailbox: Mailbox) -> None:
 
 
 def test_a_folder_of_the_picker_can_be_used(mailbox: Mailbox, own_address: str) -> None:
-    """An id of the picker names its folder in lists and in Move (recorded for lists)."""
+    """An id of the picker names its folder in lists and in Move (recorded for lists), and does without its prefix."""
     ids = {folder["DisplayName"]: folder["Id"] for folder in root_folders(mailbox, top=MANY)}
     mail = mailbox.to_self("Picked")
     mailbox.equal("GetEmailsV2", "folderPath", mailbox.mail(mail["Subject"], ids["Inbox"])["Id"], mail["Id"])
     moved = mailbox.ok("Move", messageId=mail["Id"], folderPath=ids["Archive"])
     mailbox.equal("Move", "folderPath", mailbox.mail(mail["Subject"], "Archive")["Id"], moved["Id"])
+    bare = ids["Archive"].removeprefix("Id::")
+    mailbox.equal("GetEmailsV2", "folderPath", mailbox.mail(mail["Subject"], bare)["Id"], moved["Id"])
 
 
 @pytest.mark.reads
@@ -101,29 +103,45 @@ def test_the_picker_knows_mail_folders_alone(mailbox: Mailbox) -> None:
 
 @pytest.mark.reads
 def test_there_are_two_data_sets(mailbox: Mailbox) -> None:
-    """The data sets are those of calendars and contacts, and their ids are escaped twice."""
-    names = [data_set["Name"] for data_set in mailbox.ok("GetDataSets")["value"]]
-    mailbox.equal("GetDataSets", "value[].Name", names, ["calendars", "contacts"])
+    """The data sets are those of calendars and contacts, and their ids are escaped twice. Recorded on the sibling."""
+    names = {"calendars": "Calendars", "contacts": "Contacts"}
+    answer = mailbox.ok("GetDataSets")
+    expected = [{"Name": name, "DisplayName": shown} for name, shown in names.items()]
+    mailbox.equal("GetDataSets", "value", answer["value"], expected)
+    context = str(answer.get("@odata.context"))
+    mailbox.holds(
+        "GetDataSets", "@odata.context", context, "…$metadata#datasets", context.endswith("$metadata#datasets")
+    )
+    tabular = {"source": "list", "displayName": "dataset", "urlEncoding": "double"}
+    tabular |= {"tableDisplayName": "Table", "tablePluralName": "Tables"}
     metadata = mailbox.ok("GetDataSetsMetadata")
-    mailbox.equal("GetDataSetsMetadata", "tabular.urlEncoding", metadata["tabular"]["urlEncoding"], "double")
+    mailbox.equal("GetDataSetsMetadata", "body", metadata, {"tabular": tabular, "blob": None})
 
 
 @pytest.mark.reads
 @pytest.mark.parametrize(
-    ("tables", "table", "items", "name"),
+    ("tables", "table", "items", "name", "required"),
     [
-        ("CalendarGetTables", "CalendarGetTable", "V3CalendarGetItems", "Calendar"),
-        ("ContactGetTables", "ContactGetTable", "ContactGetItems", "Contacts"),
+        ("CalendarGetTables", "CalendarGetTable", "V3CalendarGetItems", "Calendar", ["Subject", "Start"]),
+        ("ContactGetTables", "ContactGetTable", "ContactGetItems", "Contacts", ["GivenName"]),
     ],
 )
-def test_tables_have_names_and_ids(mailbox: Mailbox, tables: str, table: str, items: str, name: str) -> None:
-    """The default calendar and contact folder are listed, and go by name and by id alike."""
+def test_tables_have_names_and_ids(
+    mailbox: Mailbox, tables: str, table: str, items: str, name: str, required: list[str]
+) -> None:
+    """The default calendar and contact folder are listed, and go by name and by id alike.
+
+    What is required of an item is recorded on the sibling connector.
+    """
     ids = {entry["DisplayName"]: entry["Name"] for entry in mailbox.ok(tables)["value"]}
     if not mailbox.holds(tables, "value[].DisplayName", list(ids), f"has {name}", name in ids):
         return
     by_id, by_name = (mailbox.ok(table, table=value) for value in (ids[name], name))
     mailbox.equal(table, "table", by_id, by_name)
     mailbox.members(table, "", by_id, {"name": ids[name], "title": name, "x-ms-permission": "read-write"})
+    mailbox.equal(table, "schema.items.required", by_id["schema"]["items"]["required"], required)
+    key = {"x-ms-keyType": "primary", "x-ms-keyOrder": 1}
+    mailbox.members(table, "schema.items.properties.Id", by_id["schema"]["items"]["properties"]["Id"], key)
     first, second = (mailbox.ok(items, table=value, top=1)["value"] for value in (ids[name], name))
     mailbox.equal(items, "table", [item.get("Id") for item in first], [item.get("Id") for item in second])
 

@@ -85,9 +85,13 @@ def test_lists_filter_by_subject_and_importance(mailbox: Mailbox, own_address: s
     """`subjectFilter` finds a part of the subject, `importance` one of the three words."""
     hit = mailbox.to_self("Needle", Importance="High")["Subject"]
     miss = mailbox.to_self("Haystack")["Subject"]
-    check_filter(mailbox, hit, miss, subjectFilter="Needle")
+    check_filter(mailbox, hit, miss, subjectFilter="eedle")
     check_filter(mailbox, hit, miss, importance="High")
     check_filter(mailbox, miss, hit, importance="Normal")
+    check_filter(mailbox, mailbox.to_self("Straw", Importance="Low")["Subject"], miss, importance="Low")
+    # Older mails are looked at as well: `top` counts those that match.
+    mailbox.equal("GetEmailsV2", "top", subjects(mailbox, subjectFilter=hit, top=1), [hit])
+    mailbox.equal("GetEmailsV2", "top", subjects(mailbox, subjectFilter="needle contract", top=1), [hit])
 
 
 def test_lists_filter_by_addresses(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
@@ -96,7 +100,7 @@ def test_lists_filter_by_addresses(mailbox: Mailbox, own_address: str, partner: 
     partner.ok("SendEmailV2", {"To": own_address, "Cc": partner.address, "Subject": subject, "Body": "<p>x</p>"})
     mailbox.mail(subject)
     other = mailbox.to_self("To me alone")["Subject"]
-    check_filter(mailbox, subject, other, from_=partner.address)
+    check_filter(mailbox, subject, other, from_=partner.address.upper())
     check_filter(mailbox, other, subject, from_=own_address)
     check_filter(mailbox, subject, other, cc=partner.address)
     check_filter(mailbox, subject, other, toOrCc=partner.address)
@@ -185,7 +189,7 @@ def test_a_search_looks_into_one_folder(mailbox: Mailbox, own_address: str) -> N
 def test_two_address_filters_must_both_match(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
     """A mail that matches `to` alone, or `cc` alone, is left out when both are set (documented)."""
     subject = mailbox.name("Half")
-    mailbox.ok("SendEmailV2", {"To": own_address, "Cc": "copy@example.com", "Subject": subject, "Body": "<p>x</p>"})
+    mailbox.ok("SendEmailV2", {"To": own_address, "Cc": "Copy@example.com", "Subject": subject, "Body": "<p>x</p>"})
     mailbox.mail(subject)
     for filters, expected in (
         ({"to": own_address, "cc": "copy@example.com"}, True),
@@ -193,11 +197,46 @@ def test_two_address_filters_must_both_match(mailbox: Mailbox, own_address: str,
         ({"to": partner.address, "cc": "copy@example.com"}, False),
         ({"to": "copy@example.com"}, False),
         ({"cc": own_address}, False),
+        ({"to": f"{partner.address}; {own_address.upper()}"}, True),
+        ({"toOrCc": "copy@example.com"}, True),
         ({"to": own_address, "subjectFilter": "half"}, True),
         ({"to": own_address, "from_": partner.address}, False),
     ):
         listed = subjects(mailbox, **filters)
         mailbox.equal("GetEmailsV2", ", ".join(filters), subject in listed, expected)
+
+
+def test_a_search_may_name_what_it_looks_at(mailbox: Mailbox, own_address: str) -> None:
+    """A search knows words, OR, NOT and properties, as the documentation of Outlook's REST API says."""
+    word = f"kiwi{mailbox.marker[-8:]}"
+    file = {"Name": "a.txt", "ContentBytes": "aGk="}
+    first = mailbox.to_self(f"First {word} pear", Body="<p>plum</p>", Attachments=[file])
+    second = mailbox.to_self(f"Second {word} fig", Body="<p>pear</p>")
+    mailbox.ok("MarkAsRead", messageId=first["Id"])
+    query = {"folderPath": "Inbox", "fetchOnlyUnread": False}
+
+    def found(text: str, **filters: Any) -> list[str]:
+        exchange = mailbox.call("GetEmailsV2", **query, searchQuery=f"{word} {text}", **filters)
+        return [mail["Id"] for mail in exchange.json()["value"]] if exchange.is_success else []
+
+    both = [second["Id"], first["Id"]]
+    mailbox.until("the searched mails", lambda: len(found("")) == 2)
+    for text, expected in (
+        ("pear", both),
+        ("subject:pear", both[1:]),
+        ("body:pear", both[:1]),
+        ("(plum OR fig)", both),
+        ("NOT plum", both[:1]),
+        ("hasattachments:true", both[1:]),
+        ("isread:false", both[:1]),
+        (f"from:{own_address}", both),
+        ("from:pear", []),
+    ):
+        mailbox.equal("GetEmailsV2", "searchQuery", found(text), expected, known="search-language")
+    mailbox.equal("GetEmailsV2", "searchQuery", found("", fetchOnlyWithAttachment=True), both[1:])
+    mailbox.equal("GetEmailsV2", "searchQuery", found("", top=1), both[:1])
+    page = mailbox.ok("GetEmails", **query, searchQuery=word, top=1, skip=1)
+    mailbox.equal("GetEmails", "skip", [mail["Id"] for mail in page], both[1:])
 
 
 @pytest.mark.reads

@@ -50,7 +50,10 @@ def test_only_the_sender_sees_blind_copies(
     mailbox.ok(operation, {"To": own_address, "Bcc": partner.address, "Subject": subject, "Body": "<p>x</p>"})
     mailbox.equal("GetEmailsV2", "value[].Bcc", mailbox.mail(subject)["Bcc"], None)
     mailbox.members("GetEmailsV2", "value[]", partner.mail(subject), {"To": own_address, "Bcc": None})
-    mailbox.equal("GetEmailsV2", "value[].Bcc", mailbox.mail(subject, "SentItems")["Bcc"], partner.address)
+    copy = mailbox.mail(subject, "SentItems")
+    mailbox.equal("GetEmailsV2", "value[].Bcc", copy["Bcc"], partner.address)
+    mailbox.ok("Move", messageId=copy["Id"], folderPath="Archive")
+    mailbox.equal("Move", "Bcc", mailbox.mail(subject, "Archive")["Bcc"], partner.address)
 
 
 @pytest.mark.parametrize("operation", SENDS)
@@ -99,10 +102,12 @@ def test_text_is_stored_as_html(mailbox: Mailbox, own_address: str) -> None:
 
 
 def test_the_preview_is_the_start_of_the_text(mailbox: Mailbox, own_address: str) -> None:
-    """BodyPreview holds at most 255 characters of the text, without markup (recorded on the sibling connector)."""
+    """BodyPreview holds at most 255 characters, without markup and blanks at its end (recorded on the sibling)."""
     text = "".join(chr(ord("a") + number % 26) for number in range(300))
     mail = mailbox.to_self("Preview", Body=f"<p>{text}</p>")
     mailbox.equal("GetEmailsV2", "value[].BodyPreview", mail["BodyPreview"], text[:255])
+    mail = mailbox.to_self("Preview with a blank", Body=f"<p>{text[:254]} {text}</p>")
+    mailbox.equal("GetEmailsV2", "value[].BodyPreview", mail["BodyPreview"], text[:254])
 
 
 def test_other_alphabets_come_through(mailbox: Mailbox, own_address: str) -> None:
@@ -226,9 +231,46 @@ def test_an_address_has_several_forms(mailbox: Mailbox, own_address: str, form: 
     mailbox.equal("SendEmailV2", "To", mailbox.mail(subject)["To"].casefold(), address.casefold())
 
 
-def test_a_mail_that_nobody_can_get_comes_back(mailbox: Mailbox, own_address: str) -> None:
-    """Sending succeeds, and a report arrives. Recorded from the Office 365 twin: microsoft/Power-Fx, 2023-12."""
+def test_a_mail_that_nobody_can_get_comes_back(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
+    """Sending succeeds, a report arrives, and other recipients get the mail.
+
+    Recorded from the Office 365 twin: microsoft/Power-Fx, 2023-12.
+    """
     subject = mailbox.name("Nobody there")
-    mailbox.ok("SendEmailV2", {"To": "nobody@contract.invalid", "Subject": subject, "Body": "<p>x</p>"})
+    to = f"nobody@contract.invalid;{partner.address}"
+    mailbox.ok("SendEmailV2", {"To": to, "Subject": subject, "Body": "<p>x</p>"})
     report = mailbox.mail(f"Undeliverable: {subject}")
     mailbox.equal("SendEmailV2", "report", report["To"], own_address, known="report-text")
+    mailbox.equal("SendEmailV2", "report", report["IsRead"], False)
+    sender = report["From"]
+    mailbox.holds("SendEmailV2", "report", sender, "MicrosoftExchange…", sender.startswith("MicrosoftExchange"))
+    address, text = "nobody@contract.invalid", report["Body"]
+    mailbox.holds("SendEmailV2", "report", text, f"names {address}", address in text, known="report-text")
+    partner.mail(subject)
+
+
+def test_a_mail_reaches_everybody_once(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
+    """A mail reaches whom Cc names, and comes once to a mailbox that it names twice (inferred)."""
+    subject = mailbox.name("Once each")
+    tagged = own_address.replace("@", "+tag@", 1)
+    mailbox.ok("SendEmailV2", {"To": own_address, "Cc": f"{partner.address};{tagged}", "Subject": subject, "Body": "x"})
+    partner.mail(subject)
+    mailbox.mail(subject)
+    mails = mailbox.ok("GetEmailsV2", folderPath="Inbox", fetchOnlyUnread=False, top=50)["value"]
+    mailbox.equal("SendEmailV2", "Inbox", [mail["Subject"] for mail in mails].count(subject), 1)
+
+
+def test_a_long_mail_comes_through(mailbox: Mailbox, own_address: str) -> None:
+    """A long subject and a long body are whole."""
+    text = "0123456789" * 10_000
+    mail = mailbox.to_self("Long" * 50, Body=f"<p>{text}</p>")
+    whole = mail["Body"] == STORED.format(f"<p>{text}</p>")
+    mailbox.holds("GetEmailsV2", "value[].Body", len(mail["Body"]), "the whole text", whole)
+
+
+def test_a_document_keeps_what_it_has(mailbox: Mailbox, own_address: str) -> None:
+    """A whole document gets the meta line as first thing in its head, and keeps the rest (recorded on the sibling)."""
+    start, rest = "<html><head>", '<title>T</title></head><body bgcolor="red"><p>Hi</p></body></html>'
+    mail = mailbox.to_self("Document", Body=start + rest)
+    meta = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
+    mailbox.equal("GetEmailsV2", "value[].Body", mail["Body"], f"{start}\r\n{meta}{rest}")

@@ -332,12 +332,18 @@ def test_the_place_of_an_event_has_its_parts(mailbox: Mailbox) -> None:
     address = {"Street": "1 Mill", "City": "Rome", "State": "RM", "CountryOrRegion": "Italy", "PostalCode": "00100"}
     point = {"Altitude": 20.5, "Latitude": 41.9, "Longitude": 12.5, "Accuracy": 5.0, "AltitudeAccuracy": 2.0}
     place = {"DisplayName": "Mill", "Address": address, "Coordinates": point}
-    created = create(mailbox, "Place", day(52), version=V1, Location=place, Categories=["Red"], ShowAs="Tentative")
-    mailbox.members("CalendarPostItem", "", created, {"Location": place, "Categories": ["Red"]})
+    created = create(
+        mailbox, "Place", day(52), version=V1, Location=place, Categories=["Red", "Blue"], ShowAs="Tentative"
+    )
+    mailbox.members("CalendarPostItem", "", created, {"Location": place, "Categories": ["Red", "Blue"]})
     read = mailbox.ok("CalendarGetItem", table=CALENDAR, id=created["Id"])
-    mailbox.members("CalendarGetItem", "", read, {"Location": place, "Categories": ["Red"], "ShowAs": "Tentative"})
+    mailbox.members(
+        "CalendarGetItem", "", read, {"Location": place, "Categories": ["Red", "Blue"], "ShowAs": "Tentative"}
+    )
     flat = mailbox.ok("V2CalendarGetItem", table=CALENDAR, id=created["Id"])
-    mailbox.members("V2CalendarGetItem", "", flat, {"Location": "Mill", "Categories": ["Red"], "ShowAs": "Tentative"})
+    mailbox.members(
+        "V2CalendarGetItem", "", flat, {"Location": "Mill", "Categories": ["Red", "Blue"], "ShowAs": "Tentative"}
+    )
 
 
 # --- Contacts and tables ---

@@ -92,9 +92,12 @@ def test_a_deleted_occurrence_leaves_the_others(mailbox: Mailbox) -> None:
 
 
 def test_a_deleted_series_takes_its_occurrences_along(mailbox: Mailbox) -> None:
-    """Without the series, the view has none of its occurrences."""
+    """Without the series, the view has none of its occurrences, changed or not."""
     series = create(mailbox, "Whole", day(23), Recurrence="Daily", NumberOfOccurrences=3)
     occurrences = _occurrences(mailbox, series, day(23, 0), day(30, 0))
+    mailbox.ok(
+        "V3CalendarPatchItem", event(mailbox.name("Special"), day(24, 13)), table=CALENDAR, id=occurrences[1]["Id"]
+    )
     delete(mailbox, series)
     mailbox.equal(_VIEW, "value", _occurrences(mailbox, series, day(23, 0), day(30, 0)), [])
     mailbox.refused("V2CalendarGetItem", 404, table=CALENDAR, id=occurrences[0]["Id"])
@@ -121,16 +124,22 @@ def test_a_series_keeps_its_hour_when_summer_time_begins(mailbox: Mailbox) -> No
     body = {"Subject": mailbox.name("Summer"), **local, "TimeZone": _CENTRAL_EUROPE}
     series = mailbox.ok("V3CalendarPostItem", {**body, "Recurrence": "Daily", "NumberOfOccurrences": 3}, table=CALENDAR)
     occurrences = _occurrences(mailbox, series, saturday, sunday + timedelta(days=3))
-    hours = [item["Start"][11:16] for item in occurrences]
-    mailbox.equal(_VIEW, "value[].Start", hours, ["08:00", "07:00", "07:00"])
+    for member, minute in (("Start", "00"), ("End", "30")):
+        hours = [item[member][11:16] for item in occurrences]
+        mailbox.equal(_VIEW, f"value[].{member}", hours, [f"{hour}:{minute}" for hour in ("08", "07", "07")])
+    mailbox.equal("V3CalendarPostItem", "TimeZone", series["TimeZone"], "W. Europe Standard Time")
 
 
 def test_an_update_of_a_series_reaches_its_occurrences(mailbox: Mailbox) -> None:
-    """A new place of the series is the place of each occurrence."""
+    """A new place of the series is the place of each occurrence; what one has of its own stays, as in Outlook."""
     series = create(mailbox, "Moved", day(25), Recurrence="Daily", NumberOfOccurrences=2)
+    second = _occurrences(mailbox, series, day(25, 0), day(30, 0))[1]
+    mailbox.ok("V3CalendarPatchItem", event(mailbox.name("Special"), day(26)), table=CALENDAR, id=second["Id"])
     change(mailbox, series, Recurrence="Daily", NumberOfOccurrences=2, Location="Hall")
-    places = [item["Location"] for item in _occurrences(mailbox, series, day(25, 0), day(30, 0))]
-    mailbox.equal(_VIEW, "value[].Location", places, ["Hall", "Hall"])
+    occurrences = _occurrences(mailbox, series, day(25, 0), day(30, 0))
+    mailbox.equal(_VIEW, "value[].Location", [item["Location"] for item in occurrences], ["Hall", "Hall"])
+    names = [item["Subject"] for item in occurrences]
+    mailbox.equal(_VIEW, "value[].Subject", names, [series["Subject"], mailbox.name("Special")])
 
 
 def test_a_wrong_recurrence_is_refused(mailbox: Mailbox) -> None:
@@ -222,4 +231,56 @@ def test_a_changed_occurrence_says_what_it_is(mailbox: Mailbox) -> None:
     for id, kind in ((series["Id"], "SeriesMaster"), (first["Id"], "Exception"), (second["Id"], "Occurrence")):
         nested = mailbox.ok("CalendarGetItem", table=CALENDAR, id=id)
         expected = {"Id": id, "Type": kind, "SeriesMasterId": None if kind == "SeriesMaster" else series["Id"]}
+        expected["Subject"] = mailbox.name("Special" if kind == "Exception" else "Kinds")
         mailbox.members("CalendarGetItem", "", nested, expected)
+
+
+def test_a_series_without_an_end_goes_on(mailbox: Mailbox) -> None:
+    """A yearly series has a pattern and a range without an end. Recorded from the Office 365 twin."""
+    first = datetime(2030, 3, 9, 9, tzinfo=UTC)
+    series = create(mailbox, "Every year", first, Recurrence="Yearly")
+    span = {"StartDate": "2030-03-09", "EndDate": "0001-01-01", "Type": "NoEnd", "NumberOfOccurrences": 0}
+    days = {"Month": 3, "DayOfMonth": 9, "DaysOfWeek": [], "FirstDayOfWeek": "Sunday", "Index": "First"}
+    nested = mailbox.ok("CalendarGetItem", table=CALENDAR, id=series["Id"])
+    pattern = {"Type": "AbsoluteYearly", "Interval": 1, **days}
+    mailbox.equal("CalendarGetItem", "Recurrence", nested["Recurrence"], {"Range": span, "Pattern": pattern})
+    mailbox.members("V3CalendarPostItem", "", series, {"RecurrenceEnd": None, "NumberOfOccurrences": None})
+    for year, expected in ((2031, ["2031-03-09"]), (2050, ["2050-03-09"])):
+        seen = _occurrences(mailbox, series, datetime(year, 1, 1, tzinfo=UTC), datetime(year, 12, 31, tzinfo=UTC))
+        mailbox.equal(_VIEW, "value[].Start", [item["Start"][:10] for item in seen], expected)
+
+
+def test_a_series_of_the_first_version_may_end_on_a_day(mailbox: Mailbox) -> None:
+    """A range of the type EndDate goes on to that day, and later versions say so."""
+    span = {"Type": "EndDate", "StartDate": "2030-05-06", "EndDate": "2030-05-08"}
+    recurrence = {"Pattern": {"Type": "Daily", "Interval": 1}, "Range": span}
+    first = datetime(2030, 5, 6, 9, tzinfo=UTC)
+    series = create(mailbox, "To a day", first, version=V1, Recurrence=recurrence)
+    mailbox.equal(
+        "CalendarPostItem", "Recurrence.Range", series["Recurrence"]["Range"], {**span, "NumberOfOccurrences": 0}
+    )
+    flat = mailbox.ok("V2CalendarGetItem", table=CALENDAR, id=series["Id"])
+    end = {"RecurrenceEnd": "2030-05-08T00:00:00.0000000+00:00", "NumberOfOccurrences": None}
+    mailbox.members("V2CalendarGetItem", "", flat, {"Recurrence": "Daily", **end})
+    seen = _occurrences(mailbox, series, first - timedelta(days=1), first + timedelta(days=9))
+    mailbox.equal(_VIEW, "value[].Start", [item["Start"][8:10] for item in seen], ["06", "07", "08"])
+
+
+def test_a_series_on_the_second_weekday_of_every_other_month(mailbox: Mailbox) -> None:
+    """Index and interval of a pattern by weekdays count."""
+    pattern = {"Type": "RelativeMonthly", "Interval": 2, "DaysOfWeek": ["Tuesday"], "Index": "Second"}
+    recurrence = {"Pattern": pattern, "Range": {"Type": "Numbered", "NumberOfOccurrences": 3}}
+    first = datetime(2030, 1, 8, 9, tzinfo=UTC)
+    series = create(mailbox, "Second Tuesday", first, version=V1, Recurrence=recurrence)
+    seen = [item["Start"][5:10] for item in _occurrences(mailbox, series, first, first + timedelta(days=150))]
+    mailbox.equal(_VIEW, "value[].Start", seen, ["01-08", "03-12", "05-14"])
+
+
+def test_an_update_that_leaves_the_recurrence_out_ends_the_series(mailbox: Mailbox) -> None:
+    """An update resets what it leaves out, the recurrence as well. Vendor's page of the Office 365 twin."""
+    series = create(mailbox, "No series", day(78), Recurrence="Daily", NumberOfOccurrences=3)
+    changed = change(mailbox, series)
+    expected = {"Recurrence": "None", "NumberOfOccurrences": None}
+    mailbox.members("V3CalendarPatchItem", "", changed, expected)
+    names = [item["Start"][:10] for item in viewed(mailbox, day(78, 0), day(83, 0)) if item["Id"] == series["Id"]]
+    mailbox.equal(_VIEW, "value[].Start", names, [f"{day(78):%Y-%m-%d}"], known="update-reset")

@@ -36,7 +36,8 @@ def test_a_reply_goes_to_the_sender_alone(mailbox: Mailbox, own_address: str, pa
     subject = f"RE: {original['Subject']}"
     answer = partner.mail(subject)
     mailbox.members(operation, "", answer, {"From": own_address, "To": partner.address, "Cc": None, "Subject": subject})
-    for part in ("Answer", "Question", f"From: {partner.address}", f"Subject: {original['Subject']}"):
+    lines = (f"From: {partner.address}", f"Cc: {partner.address}", f"Subject: {original['Subject']}")
+    for part in ("Answer", "Question", *lines):
         mailbox.holds(operation, "Body", answer["BodyPreview"], f"contains {part}", part in answer["BodyPreview"])
     copy = mailbox.mail(subject, "SentItems")
     mailbox.equal(operation, "ConversationId", copy["ConversationId"], original["ConversationId"])
@@ -48,7 +49,7 @@ def test_a_reply_to_all_goes_to_everybody_else(
 ) -> None:
     """A reply to all reaches the sender and the other recipients, and not the one who replies."""
     other = "someone-else@example.com"
-    original = from_partner(mailbox, partner, f"All {operation}", Cc=other)
+    original = from_partner(mailbox, partner, f"All {operation}", Cc=f"{other};{own_address}")
     reply(mailbox, operation, original, "Answer", to_all=True)
     copy = mailbox.mail(f"RE: {original['Subject']}", "SentItems")
     mailbox.members(operation, "", copy, {"To": partner.address, "Cc": other})
@@ -58,14 +59,17 @@ def test_a_reply_to_all_goes_to_everybody_else(
 def test_a_reply_can_say_everything_itself(
     mailbox: Mailbox, own_address: str, partner: Mailbox, operation: str
 ) -> None:
-    """To, Subject, Importance and Attachments of the request replace what a reply has by default (To inferred)."""
+    """Recipients, Subject, Importance and Attachments replace what a reply has by default (recipients inferred)."""
     original = from_partner(mailbox, partner, f"Own {operation}")
     subject = mailbox.name(f"Another subject {operation}")
     file = {"Name": "answer.txt", "ContentBytes": "aGk="}
     message = {"Body": "x", "To": own_address, "Subject": subject, "Importance": "High", "Attachments": [file]}
+    message |= {"Cc": "copy@example.com", "Bcc": partner.address}
     mailbox.ok(operation, message, messageId=original["Id"])
     answer = mailbox.mail(subject)
-    mailbox.members(operation, "", answer, {"To": own_address, "Subject": subject, "Importance": 2})
+    expected = {"To": own_address, "Cc": "copy@example.com", "Subject": subject, "Importance": 2}
+    mailbox.members(operation, "", answer, expected)
+    partner.mail(subject)
     mailbox.equal(operation, "Attachments", [item["Name"] for item in answer["Attachments"]], ["answer.txt"])
 
 
@@ -108,29 +112,34 @@ def test_prefixes_are_not_repeated(mailbox: Mailbox, own_address: str) -> None:
 
 
 def test_another_mail_is_another_conversation(mailbox: Mailbox, own_address: str) -> None:
-    """Mails with equal subjects are of different conversations."""
-    ids = set()
-    for number in range(2):
-        mail = mailbox.to_self("Equal", Body=f"<p>{number}</p>")
-        ids.add(mail["ConversationId"])
-    mailbox.equal("GetEmailsV2", "value[].ConversationId", len(ids), 2)
+    """Mails with equal subjects are of different conversations, and have different ids on the internet."""
+    mails = [mailbox.to_self("Equal", Body=f"<p>{number}</p>") for number in range(2)]
+    for member in ("ConversationId", "InternetMessageId"):
+        mailbox.equal("GetEmailsV2", f"value[].{member}", len({mail[member] for mail in mails}), 2)
 
 
 def test_a_forward_takes_everything_along(mailbox: Mailbox, own_address: str, partner: Mailbox) -> None:
     """A forward has the prefix FW: (recorded on the sibling connector), the comment, the mail and its attachments."""
     file = {"Name": "plan.txt", "ContentBytes": "aGk="}
     original = mailbox.to_self("Forward", Attachments=[file], Importance="High", Body="<p>Plan</p>")
-    comment = {"Comment": "Look <here>", "ToRecipients": partner.address}
+    comment = {"Comment": "Look <here>", "ToRecipients": f"{partner.address}; other@example.com"}
     exchange = mailbox.call("ForwardEmail", comment, message_id=original["Id"])
     mailbox.equal("ForwardEmail", "status", exchange.status, 202)
     forward = partner.mail(f"FW: {original['Subject']}")
-    expected = {"From": own_address, "To": partner.address, "HasAttachment": True, "Importance": 2}
+    to = f"{partner.address};other@example.com"
+    expected = {"From": own_address, "To": to, "HasAttachment": True, "Importance": 2}
     mailbox.members("ForwardEmail", "", forward, expected)
     mailbox.equal("ForwardEmail", "Attachments", [item["Name"] for item in forward["Attachments"]], ["plan.txt"])
     for part in ("Look <here>", "Plan"):
         mailbox.holds(
             "ForwardEmail", "Body", forward["BodyPreview"], f"contains {part}", part in forward["BodyPreview"]
         )
+    # The mail itself stays as it is.
+    mailbox.equal("ForwardEmail", "IsRead", mailbox.mail(original["Subject"])["IsRead"], False)
+    copy = mailbox.mail(f"FW: {original['Subject']}", "SentItems")
+    mailbox.equal("ForwardEmail", "ConversationId", copy["ConversationId"], original["ConversationId"])
+    mailbox.ok("ForwardEmail", comment, message_id=copy["Id"])
+    mailbox.equal("ForwardEmail", "Subject", mailbox.find(f"FW: FW: {original['Subject']}", "SentItems"), None)
 
 
 def test_a_reply_leaves_attachments_behind(mailbox: Mailbox, own_address: str) -> None:
@@ -199,8 +208,8 @@ def test_a_reply_to_an_own_mail_goes_to_its_recipients(mailbox: Mailbox, own_add
 
 
 def test_a_comment_of_the_first_version_is_text(mailbox: Mailbox, own_address: str) -> None:
-    """Markup in the comment of version 1 is shown, and does not format it."""
+    """Markup in the comment of version 1 is shown, and does not format it; a line end stays one."""
     original = mailbox.to_self("Comment")
-    mailbox.ok("ReplyTo", messageId=original["Id"], comment="1 <b>2</b>")
+    mailbox.ok("ReplyTo", messageId=original["Id"], comment="1 <b>2</b>\n3")
     preview = mailbox.mail(f"RE: {original['Subject']}")["BodyPreview"]
-    mailbox.equal("ReplyTo", "comment", preview.split("\r\n")[0], "1 <b>2</b>")
+    mailbox.equal("ReplyTo", "comment", preview.split("\r\n")[:2], ["1 <b>2</b>", "3"])

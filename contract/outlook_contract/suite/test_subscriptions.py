@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ def _subscribed(mailbox: Mailbox, kind: str, url: str, **parameters: Any) -> Exc
     """The exchange that created a subscription."""
     exchange = mailbox.call(kind, {"NotificationUrl": url}, **{**_KINDS[kind], **parameters})
     mailbox.equal(kind, "status", exchange.status, 201)
+    content_type = exchange.headers.get("content-type", "")
+    mailbox.holds(kind, "Content-Type", content_type, "JSON", content_type.startswith("application/json"))
     if "location" in exchange.headers:
         mailbox.remember_subscription(exchange.headers["location"])
     return exchange
@@ -66,7 +69,22 @@ def test_a_subscription_is_described(mailbox: Mailbox, callback_url: str, kind: 
     name = "EventSubscription" if kind == _EVENT else "MailSubscription"
     part = f"/{name}/$subscriptions/{body['id']}?options="
     mailbox.holds(kind, "Location", location, f"…{part}…", part in location)
+    for member, url in (("Location", location), ("resource", body["resource"])):
+        mailbox.holds(kind, member, url, f"{mailbox.url}/…", url.startswith(f"{mailbox.url}/"))
     mailbox.follow(location, "DELETE")
+
+
+@_TWO
+def test_a_subscription_belongs_to_its_connection(
+    mailbox: Mailbox, partner: Mailbox, callback_url: str, kind: str
+) -> None:
+    """Another connection can neither renew nor delete a subscription. Inferred."""
+    location = _subscribed(mailbox, kind, callback_url).headers["location"]
+    elsewhere = partner.url + location.partition(mailbox.url)[2]
+    body = {"NotificationUrl": callback_url}
+    mailbox.equal(_renewal(kind), "status", partner.follow(elsewhere, "PATCH", body).status, 404)
+    mailbox.equal(_deletion(kind), "status", partner.follow(elsewhere, "DELETE").status, 404)
+    mailbox.equal(_deletion(kind), "status", mailbox.follow(location, "DELETE").status, 200)
 
 
 @_EVERY
@@ -143,13 +161,20 @@ def test_a_change_pokes_the_subscriber(mailbox: Mailbox, own_address: str, recei
 
 
 def test_a_deleted_subscription_is_silent(mailbox: Mailbox, own_address: str, receiver: Receiver) -> None:
-    """After its deletion a subscription causes no poke, while another one still does."""
+    """After its deletion a subscription causes no poke, while another one still does, where its renewal says.
+
+    What was there before a subscription is no news for it.
+    """
+    mailbox.ok("Move", messageId=mailbox.to_self("Before")["Id"], folderPath="Archive")
+    old = _subscribed(mailbox, _MAIL, f"{receiver.url}/old", folderPath="Archive").headers["location"]
     gone = _subscribed(mailbox, _MAIL, f"{receiver.url}/gone").headers["location"]
-    stays = _subscribed(mailbox, _MAIL, f"{receiver.url}/stays").headers["location"]
+    stays = _subscribed(mailbox, _MAIL, f"{receiver.url}/first").headers["location"]
     mailbox.follow(gone, "DELETE")
+    mailbox.follow(stays, "PATCH", {"NotificationUrl": f"{receiver.url}/stays"})
     mailbox.to_self("Silence")
     mailbox.equal(_MAIL, "callback", [callback.path for callback in receiver.wait()], ["/stays"])
-    mailbox.follow(stays, "DELETE")
+    for location in (old, stays):
+        mailbox.follow(location, "DELETE")
 
 
 @_TWO
@@ -246,3 +271,36 @@ def test_mail_without_a_flag_does_not_poke(mailbox: Mailbox, own_address: str, r
     mailbox.equal(kinds["/flag"], "callback", [callback.path for callback in receiver.callbacks], ["/mail", "/mail"])
     for location in locations:
         mailbox.follow(location, "DELETE")
+
+
+# --- What a connector namespace sends ---
+
+
+@pytest.mark.parametrize("is_split", [False, True])
+def test_a_trigger_of_a_namespace_sends_its_items(
+    mailbox: Mailbox, own_address: str, emulator: Sandbox, receiver: Receiver, is_split: bool
+) -> None:
+    """A callback has all items of a poll, or one with splitOn, and says of which trigger. Read in Microsoft's SDK."""
+    connection = mailbox.url.rpartition("/")[2]
+    name = f"split-{is_split}".lower()
+    properties = {
+        "operationName": "OnNewEmailV2",
+        "connectionDetails": {"connectorName": "outlook", "connectionName": connection},
+        "notificationDetails": {"callbackUrl": receiver.url, "httpMethod": "Post"},
+        "parameters": [{"name": "subjectFilter", "value": "Pushed"}],
+        "splitOn": is_split,
+    }
+    place = f"/connections/{connection}/triggerConfigs/{name}"
+    emulator.admin.request("PUT", place, json={"properties": properties})
+    for number in (1, 2):
+        mail = mailbox.to_self(f"Pushed {number}")
+        *_, last = receiver.wait(number)
+        item = json.loads(last.body)["body"]
+        if not is_split:
+            (item,) = item["value"]
+        mailbox.equal("OnNewEmailV2", "callback", item["Id"], mail["Id"])
+        headers = {"content-type": "application/json", "x-ms-trigger-name": name}
+        seen = {header: last.headers.get(header) for header in headers}
+        mailbox.equal("OnNewEmailV2", "callback", seen, headers)
+    mailbox.equal("OnNewEmailV2", "callback", len(receiver.callbacks), 2)
+    emulator.admin.request("DELETE", place)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from outlook_contract.mailbox import Mailbox
+from outlook_contract.plugin import ContractRun
 
 if TYPE_CHECKING:
     from outlook_emulator.testing import Sandbox
 
 _PROBE = "TestConnection"
+_REASON_SETTINGS = "a new emulator only: a server may be set to other limits"
 _TEXT = "Rate limit is exceeded. Try again in {} seconds."
 
 
@@ -101,6 +103,31 @@ def test_each_connection_has_its_own_calls(impatient: Mailbox, partner: Mailbox,
         impatient.equal(_PROBE, "status", _statuses(partner, 3), [200, 200, 429])
     finally:
         partner.transport.patient = True
+
+
+def test_too_many_bytes_at_once_are_refused(impatient: Mailbox, own_address: str, emulator: Sandbox) -> None:
+    """A request with more bytes than may be in transfer is 429; smaller ones are let in, however many. Inferred."""
+    emulator.limits(bytesInFlight=20_000)
+    body = {"To": own_address, "Subject": impatient.name("Heavy"), "Body": "x" * 30_000}
+    refused = impatient.refused("SendEmailV2", 429, body)
+    held = "retry-after" in refused.headers
+    impatient.holds("SendEmailV2", "Retry-After", dict(refused.headers), "a Retry-After", held)
+    for _ in range(3):
+        impatient.ok("SendEmailV2", {**body, "Body": "x" * 10_000})
+
+
+def test_the_limits_are_those_of_the_documentation(contract: ContractRun, mailbox: Mailbox, emulator: Sandbox) -> None:
+    """300 calls in 60 seconds, 30 at once, 300 MB in transfer, 50 MB a mail, 1 MB an image, 100 options."""
+    if contract.target.name != "emulator":
+        pytest.skip(_REASON_SETTINGS)
+    sandboxes, name = emulator.server.admin("/sandboxes"), mailbox.marker
+    sandboxes.request("POST", "", json={"name": name})
+    limits = sandboxes.request("GET", f"/{name}/limits")
+    sandboxes.request("DELETE", f"/{name}")
+    megabyte = 1024 * 1024
+    expected = {"calls": 300, "period": 60, "concurrentRequests": 30, "bytesInFlight": 300 * megabyte}
+    expected |= {"mailBytes": 50 * megabyte, "inlineImageBytes": megabyte, "options": 100}
+    mailbox.members(_PROBE, "limits", limits, expected)
 
 
 def test_too_many_calls_at_once_are_refused(impatient: Mailbox, emulator: Sandbox) -> None:
