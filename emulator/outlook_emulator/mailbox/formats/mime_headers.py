@@ -36,6 +36,7 @@ _WORD = re.compile(r"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bBqQ])\?")
 # A name without a value is matched, too: the search would begin again at each of its characters.
 _PARAMETER = re.compile(r'([^\s=;"]++)(?:\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;]*+)))?', re.DOTALL)
 _LONGEST_PARAMETER = 100
+_MOST_EMPTY_FOLDS = 20
 _SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,4}))?(\*?)")
 _MEDIA_TYPE = re.compile(r'[\s"]*([\w!#$&^.+-]+)/([\w!#$&^.+-]+)')
 
@@ -169,10 +170,15 @@ def _lines(data: bytes, start: int, ends_part: Callable[[bytes], bool] | None) -
 
 
 def _goes_on(data: bytes, position: int) -> bool:
-    # Whether headers follow a line of blanks, which is then an empty fold.
-    match = _LINE.match(data, position)
-    assert match is not None
-    return bool(_FIELD.match(match[1])) or (match[1][:1] in (b" ", b"\t") and bool(match[1].strip()))
+    # Whether headers follow a line of blanks, which is then an empty fold. More such lines need the text of the fold.
+    for number in range(_MOST_EMPTY_FOLDS):
+        match = _LINE.match(data, position)
+        assert match is not None
+        text = match[1]
+        if not text or text.strip():
+            return text[:1] in (b" ", b"\t") or (number == 0 and bool(_FIELD.match(text)))
+        position = match.end()
+    return False
 
 
 def header_text(value: bytes, charset: str | None = None) -> str:
