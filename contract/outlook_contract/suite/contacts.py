@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+"""A time in UTC without parts of a second."""
 TEXTS: Mapping[str, Any] = {
     "Surname": "Lovelace",
     "MiddleName": "King",

@@ -49,6 +49,9 @@ def test_a_body_may_be_written_so(mailbox: Mailbox, own_address: str) -> None:
     mailbox.equal("SendEmail", "status", exchange.status, 200)
     expected = {"BodyPreview": "1 <b>2</b>", "Importance": 2, "Cc": None}
     mailbox.members("SendEmail", "", mailbox.mail(subject), expected)
+    exact = {"To": own_address, "Subject": mailbox.name("Written as a word"), "Body": "1 <b>2</b>", "IsHtml": "True"}
+    mailbox.equal("SendEmail", "status", mailbox.raw("POST", "/Mail", json=exact).status, 200)
+    mailbox.equal("SendEmail", "IsHtml", mailbox.mail(exact["Subject"])["BodyPreview"], "1 2")
 
 
 @pytest.mark.parametrize("times", [0, 1, 2])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from outlook_contract.mailbox import CONTACTS, Mailbox
-from outlook_contract.suite.contacts import LISTS, PLACE, TEXTS
+from outlook_contract.suite.contacts import LISTS, PLACE, TEXTS, WHOLE_SECONDS
 
 if TYPE_CHECKING:
     from outlook_emulator.testing import Sandbox
@@ -18,7 +17,6 @@ ADDRESSES = {
     "BusinessAddress": {**PLACE, "City": "Milan"},
     "OtherAddress": {**PLACE, "City": "Bari"},
 }
-WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 
 
 def create(mailbox: Mailbox, text: str, **members: Any) -> Any:

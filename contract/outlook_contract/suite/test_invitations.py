@@ -145,7 +145,6 @@ def test_a_response_without_an_invitation_is_refused(mailbox: Mailbox, response:
     """A response to an own event, to an event that is gone, or with a malformed id is refused."""
     created = create(mailbox, f"Own {response}")
     mailbox.refused(_RESPOND, 400, {}, event_id=created["Id"], response=response)
-    mailbox.refused(_RESPOND, 400, {}, event_id=created["Id"], response="Perhaps", code="ErrorInvalidRequest")
     delete(mailbox, created)
     mailbox.refused(_RESPOND, 404, {}, event_id=created["Id"], response=response, code="ErrorItemNotFound")
     mailbox.refused(_RESPOND, 400, {}, event_id="nope", response=response, code="ErrorInvalidIdMalformed")
@@ -208,7 +207,8 @@ def test_an_attendee_changes_only_the_own_copy(mailbox: Mailbox, partner: Mailbo
     read = mailbox.ok("V2CalendarGetItem", table=CALENDAR, id=created["Id"])
     mailbox.members("V2CalendarGetItem", "", read, {"Subject": subject, "RequiredAttendees": f"{partner_address};"})
     mailbox.equal("CalendarDeleteItem", "", subject in [item["Subject"] for item in listed(partner)], False)
-    mailbox.equal("CalendarDeleteItem", "Inbox", mailbox.find(f"Canceled: {subject}"), None)
+    for box in (mailbox, partner):
+        mailbox.equal("CalendarDeleteItem", "Inbox", box.find(f"Canceled: {subject}"), None)
 
 
 def _meeting(
@@ -279,8 +279,9 @@ def test_a_cancelled_meeting_is_marked(mailbox: Mailbox, partner: Mailbox, partn
 
 
 def test_a_comment_of_a_response_is_text(mailbox: Mailbox, partner: Mailbox, partner_address: str) -> None:
-    """Markup in a comment is shown, and does not format the mail."""
+    """Markup in a comment is shown, and does not format the mail; a response is one of three words (definition)."""
     subject, _, copy = _meeting(mailbox, partner, partner_address, "Markup", day(8, 17))
+    partner.refused(_RESPOND, 400, {}, event_id=copy["Id"], response="Perhaps", code="ErrorInvalidRequest")
     partner.ok(_RESPOND, {"Comment": "1 <b>2</b>"}, event_id=copy["Id"], response="Tentatively Accept")
     mailbox.equal(_RESPOND, "Comment", mailbox.mail(f"Tentative: {subject}")["BodyPreview"], "1 <b>2</b>")
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from email import message_from_bytes
+from typing import TYPE_CHECKING
 
 import pytest
 
 from outlook_contract.mailbox import Mailbox
+from outlook_contract.suite.contacts import WHOLE_SECONDS
+
+if TYPE_CHECKING:
+    from outlook_emulator.testing import Sandbox
 
 SENDS = ("SendEmail", "SendEmailV2")
-WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 STORED = (
     '<html><head>\r\n<meta http-equiv="Content-Type" content="text/html; charset=utf-8"></head><body>{}</body></html>'
 )
@@ -274,3 +279,25 @@ def test_a_document_keeps_what_it_has(mailbox: Mailbox, own_address: str) -> Non
     mail = mailbox.to_self("Document", Body=start + rest)
     meta = '<meta http-equiv="Content-Type" content="text/html; charset=utf-8">'
     mailbox.equal("GetEmailsV2", "value[].Body", mail["Body"], f"{start}\r\n{meta}{rest}")
+
+
+def test_a_mail_says_who_sent_it(mailbox: Mailbox, emulator: Sandbox) -> None:
+    """Internet headers of a mail name the product, the kind of operation and the workflow (documented)."""
+    subject = mailbox.name("Headers")
+    id = "0a1b2c3d-0000-4000-8000-00000000abcd"
+    agent = "azure-logic-apps/1.0 (workflow abc; version 085)"
+    headers = {"User-Agent": agent, "x-ms-workflow-name": "flow", "x-ms-workflow-run-id": "run"}
+    headers |= {"x-ms-client-request-id": id, "x-ms-client-environment-id": "environment"}
+    body = {"To": "someone@example.com", "Subject": subject, "Body": "<p>x</p>"}
+    mailbox.raw("POST", "/v2/Mail", json=body, headers=headers)
+    (mail,) = emulator.outbox.mails(subject=subject)
+    sent = message_from_bytes(emulator.outbox.mime(mail))
+    workflow = f"x-ms-workflow-name: flow; x-ms-workflow-run-id: run; x-ms-client-request-id: {id};"
+    expected = {
+        "x-ms-mail-application": f"Azure Logic Apps; User-Agent: {agent}",
+        "x-ms-mail-operation-type": "Send",
+        "x-ms-mail-environment-id": None,
+        "x-ms-mail-workflow": workflow,
+    }
+    seen = {name: None if sent[name] is None else " ".join(str(sent[name]).split()) for name in expected}
+    mailbox.equal("SendEmailV2", "headers", seen, expected)

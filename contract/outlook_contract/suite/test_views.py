@@ -102,6 +102,7 @@ def test_the_second_view_takes_filter_order_and_page(mailbox: Mailbox) -> None:
         mailbox.equal(_V2, "$filter", names(filter=condition), expected)
     mailbox.equal(_V2, "$orderby", names(filter=talks, orderby="Start desc"), ["Talk c", "Talk b", "Talk a"])
     mailbox.equal(_V2, "$top", names(filter=talks, top=2), ["Talk a", "Talk b"])
+    mailbox.equal(_V2, "$top", names(filter=talks, orderby="Start desc", top=1), ["Talk c"])
     mailbox.equal(_V2, "$skip", names(filter=talks, top=2, skip=2), ["Talk c"])
 
 
