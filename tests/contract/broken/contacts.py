@@ -111,4 +111,46 @@ SWAPS = (
         'return {"Name": name, "Address": address}',
         'return {"Name": address, "Address": name}',
     ),
+    Swap(
+        "a birthday that an update loses",
+        "wire.contacts_convert",
+        '    if "Birthday" in members:\n',
+        '    values["birthday"] = None\n    if "Birthday" in members:\n',
+    ),
+    Swap(
+        "a contact with the change key of an event",
+        "ids",
+        'b"\\x11\\x00\\x00\\x00\\x16\\x00\\x00\\x00"',
+        'b"\\x0f\\x00\\x00\\x00\\x16\\x00\\x00\\x00"',
+    ),
+    Swap(
+        "an update that clears the rest of an address",
+        "wire.contacts_convert",
+        '{f"{place}_{snake_case(part)}": address[part] or None for part in _PLACE_PARTS if part in address}',
+        '{f"{place}_{snake_case(part)}": address.get(part) or None for part in _PLACE_PARTS}',
+    ),
+    Swap(
+        "a filter by what is not equal that leaves out null",
+        "store.filters",
+        '"ne": "IS NOT"',
+        '"ne": "<>"',
+    ),
+    Swap(
+        "a filter without substringof",
+        "odata.reader",
+        '        if name == "substringof":\n',
+        '        if name == "":\n',
+    ),
+    Swap(
+        "an order by its first property alone",
+        "odata",
+        "    return tuple(order.items())",
+        "    return tuple(order.items())[:1]",
+    ),
+    Swap(
+        "addresses of a contact without their names",
+        "wire.contacts_convert",
+        'Address(entry.get("Address", "").strip(), entry.get("Name", ""))',
+        'Address(entry.get("Address", "").strip(), "")',
+    ),
 )

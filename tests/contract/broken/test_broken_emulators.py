@@ -16,7 +16,7 @@ from tests.contract.broken.swaps import SWAPS, caught, sample
 
 pytestmark = pytest.mark.slow
 
-_LEAST = 200
+_LEAST = 450
 """How many broken emulators there are at least."""
 
 
