@@ -190,6 +190,8 @@ def test_a_reply_may_be_empty(alice: Connection, bob: Connection, question: dict
         ("re: Plans", "re: Plans"),
         ("FW: Plans", "RE: Plans"),
         ("fw:Plans", "RE: Plans"),
+        ("FW: RE: Plans", "RE: Plans"),
+        ("FW: Fw:  Plans", "RE: Plans"),
         ("", "RE: "),
         ("Report", "RE: Report"),
     ],
@@ -206,7 +208,14 @@ def test_the_prefix_of_a_reply_is_not_repeated(
 
 
 @pytest.mark.parametrize(
-    ("subject", "expected"), [("Plans", "FW: Plans"), ("fw: Plans", "fw: Plans"), ("RE: Plans", "FW: Plans")]
+    ("subject", "expected"),
+    [
+        ("Plans", "FW: Plans"),
+        ("fw: Plans", "fw: Plans"),
+        ("RE: Plans", "FW: Plans"),
+        ("RE: FW: Plans", "FW: Plans"),
+        ("AW: Plans", "FW: AW: Plans"),
+    ],
 )
 def test_the_prefix_of_a_forward_is_not_repeated(bob: Connection, subject: str, expected: str) -> None:
     """A subject gets the prefix `FW: ` unless it already has one; it takes the place of an `RE: `.

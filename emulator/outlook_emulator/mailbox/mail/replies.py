@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import partial
 from html import escape
@@ -24,6 +25,9 @@ from outlook_emulator.store.records import Message
 
 REPLY_IMPORTANCE = Importance.Low
 """The importance of a reply when the caller sets none (Learn page)."""
+
+_OF_REPLIES = re.compile(r"\A(?:RE:\s*+)++", re.IGNORECASE)
+_OF_FORWARDS = re.compile(r"\A(?:FW:\s*+)++", re.IGNORECASE)
 
 
 class Answer(NamedTuple):
@@ -86,12 +90,12 @@ def prefixed(prefix: str, subject: str) -> str:
 
     The prefix takes the place of the other one: in Exchange a subject has one prefix (MS-OXOMSG).
     """
+    # Other programs pile prefixes up.
+    others = _OF_FORWARDS if prefix == "RE: " else _OF_REPLIES
+    subject = others.sub("", subject)
     # Without the blank: a subject that begins with `re:` has the prefix, too.
     if subject.lower().startswith(prefix.strip().lower()):
         return subject
-    other = "FW:" if prefix == "RE: " else "RE:"
-    if subject.lower().startswith(other.lower()):
-        subject = subject[len(other) :].lstrip()
     return prefix + subject
 
 
