@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from binascii import a2b_qp
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -15,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from outlook_emulator.clock import instant_of
 from outlook_emulator.errors import TooMuchContent
 from outlook_emulator.mailbox.formats.base64_text import decode_base64
-from outlook_emulator.mailbox.formats.charsets import decode_text
+from outlook_emulator.mailbox.formats.charsets import decode_text, find_charset
 from outlook_emulator.mailbox.formats.mime_limits import MAX_HEADER_BYTES
 
 # The headers that are fields of a Mail.
@@ -234,20 +235,25 @@ def _words(value: str) -> Iterator[tuple[int, int, str, bytes]]:
             # This word has no end of its own.
             position = match.end()
             continue
-        text = _word_bytes(value[match.end() : end], match[1])
-        is_base64 = match[2] in "bB"
-        yield match.start(), end + 2, match[1].lower(), decode_base64(text) if is_base64 else a2b_qp(text, header=True)
+        charset, text = match[1].lower(), value[match.end() : end]
+        if match[2] in "bB":
+            content = decode_base64(text.encode("ascii", "ignore"))
+        else:
+            charset, encoded = _quoted_bytes(charset, text)
+            content = a2b_qp(encoded, header=True)
+        yield match.start(), end + 2, charset, content
         position = end + 2
 
 
-def _word_bytes(text: str, charset: str) -> bytes:
-    # Programs forget to encode letters, which were decoded with the header.
-    if not text.isascii():
-        try:
-            return text.encode(charset)
-        except (LookupError, ValueError):
-            pass
-    return text.encode("utf-8", "replace")
+def _quoted_bytes(charset: str, text: str) -> tuple[str, bytes]:
+    # Programs forget to encode letters, which were decoded with the header. Those that the charset lacks are in UTF-8.
+    if text.isascii():
+        return charset, text.encode("ascii")
+    known = find_charset(charset)
+    if known is not None:
+        with suppress(LookupError, ValueError):
+            return charset, text.encode(known.name)
+    return "utf-8", text.encode("utf-8", "replace")
 
 
 def read_parameters(value: str) -> Parameters:
