@@ -213,7 +213,7 @@ def _address(text: str) -> str:
 
 def _bare(part: list[_Token], may_repeat: bool) -> Iterator[Address]:
     chunks = list(_chunks(part))
-    with_at = [chunk for chunk in chunks if any(map(_has_at, chunk))]
+    with_at = [_without_stops(chunk) for chunk in chunks if any(map(_has_at, chunk))]
     if with_at:
         used = {id(token) for chunk in with_at for token in chunk}
         name = _name([token for token in part if id(token) not in used]) if len(with_at) == 1 else ""
@@ -239,6 +239,16 @@ def _has_at(token: _Token) -> bool:
     return "@" in token.raw and token.kind is not _Kind.QUOTED and not token.raw.startswith("=?")
 
 
+def _without_stops(chunk: list[_Token]) -> list[_Token]:
+    # Full stops before or after an address are none of it.
+    start, end = 0, len(chunk)
+    while chunk[start].raw == ".":
+        start += 1
+    while chunk[end - 1].raw == ".":
+        end -= 1
+    return chunk[start:end]
+
+
 def _chunks(part: list[_Token]) -> Iterator[list[_Token]]:
     # Tokens without blanks between them; blanks around `@` and `.` are obsolete syntax that readers must accept.
     chunk: list[_Token] = []
@@ -247,14 +257,21 @@ def _chunks(part: list[_Token]) -> Iterator[list[_Token]]:
         if token.kind is _Kind.BLANK or token.kind is _Kind.COMMENT:
             after_blank = True
             continue
-        is_joined = chunk and (chunk[-1].raw.endswith("@") or chunk[-1].raw == "." or _JOINED.match(token.raw))
-        if after_blank and chunk and not is_joined:
+        if after_blank and chunk and not _is_joined(chunk, token):
             yield chunk
             chunk = []
         chunk.append(token)
         after_blank = False
     if chunk:
         yield chunk
+
+
+def _is_joined(chunk: list[_Token], token: _Token) -> bool:
+    last = chunk[-1].raw
+    if last == "." and _has_at(token) and any(map(_has_at, chunk)):
+        # The full stop stands between two addresses.
+        return False
+    return last == "." or last.endswith("@") or _JOINED.match(token.raw) is not None
 
 
 def _name(words: list[_Token]) -> str:
