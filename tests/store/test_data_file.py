@@ -46,4 +46,4 @@ def test_it_is_looked_for_once_a_second(file: DataFile, monkeypatch: pytest.Monk
     times = iter([5.0, 5.9, 6.0, 6.5])
     monkeypatch.setattr(data_file, "monotonic", lambda: next(times))
 
-    assert [True, False, True, False] == [file.is_due for _ in range(4)]
+    assert [True, False, True, False] == [file.look_is_due() for _ in range(4)]

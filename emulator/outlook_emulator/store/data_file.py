@@ -31,9 +31,8 @@ class DataFile:
         """Whether the file was deleted or replaced. Raises OSError where its folder cannot be read."""
         return _identity(self.path) != self._identity
 
-    @property
-    def is_due(self) -> bool:
-        """Whether it is time to look for the file again. It is not right after this was true."""
+    def look_is_due(self) -> bool:
+        """Whether it is time to look for the file again, which the caller then does."""
         if (now := monotonic()) < self._looks_at:
             return False
         self._looks_at = now + LOOK_EVERY

@@ -353,7 +353,7 @@ class Database:
     def use(self) -> None:
         """Note that a request has come. If the file turns out to be lost, the request's statements raise FileLost."""
         self.used = True
-        if self._file is None or not self._file.is_due:
+        if self._file is None or not self._file.look_is_due():
             return
         # Where the folder cannot be read, the statements say so.
         with suppress(OSError):

@@ -20,14 +20,15 @@ from outlook_emulator.mailbox.mailbox import Mailbox
 from outlook_emulator.mailbox.message import Address, Attachment, Mail
 from outlook_emulator.mailbox.stored_body import inner_html, with_appended
 from outlook_emulator.mailbox.text import plain_text
+from outlook_emulator.patterns import pattern
 from outlook_emulator.store import mail as mail_store
 from outlook_emulator.store.records import Message
 
 REPLY_IMPORTANCE = Importance.Low
 """The importance of a reply when the caller sets none (Learn page)."""
 
-_OF_REPLIES = re.compile(r"\A(?:RE:\s*+)++", re.IGNORECASE)
-_OF_FORWARDS = re.compile(r"\A(?:FW:\s*+)++", re.IGNORECASE)
+_OF_REPLIES = pattern(r"\A(?:RE:\s*+)++", re.IGNORECASE)
+_OF_FORWARDS = pattern(r"\A(?:FW:\s*+)++", re.IGNORECASE)
 
 
 class Answer(NamedTuple):
