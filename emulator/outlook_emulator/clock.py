@@ -195,6 +195,12 @@ def instant_of(when: datetime) -> int:
     return instant
 
 
+def read_iso(text: str) -> datetime:
+    """An ISO 8601 date, or date and time, with blanks around it. Raises ValueError."""
+    # RFC 3339 and .NET take a lower-case `z`, and Python does not.
+    return datetime.fromisoformat(text.strip().upper())
+
+
 def moment(instant: int) -> datetime:
     """A stored instant as an aware datetime in UTC."""
     return _EPOCH + timedelta(microseconds=instant)

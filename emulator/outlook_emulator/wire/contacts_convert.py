@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
 from typing import Any, cast
 
 import orjson
 
-from outlook_emulator.clock import instant_of, iso_seconds
+from outlook_emulator.clock import instant_of, iso_seconds, read_iso
 from outlook_emulator.errors import InvalidRequest
 from outlook_emulator.ids import IdKind, contact_change_key, encode
 from outlook_emulator.mailbox.contact import Card
@@ -167,7 +166,7 @@ def _birthday(text: str | None) -> int | None:
     if not text or not text.strip():
         return None
     try:
-        return instant_of(datetime.fromisoformat(text.strip().upper()))
+        return instant_of(read_iso(text))
     except ValueError:
         raise InvalidRequest(f"The property 'Birthday' must be a date, not '{text[:100]}'.") from None
 

@@ -90,8 +90,8 @@ SWAPS = (
     Swap(
         "a birthday in local time",
         "wire.contacts_convert",
-        "return instant_of(datetime.fromisoformat(text.strip().upper()))",
-        "return instant_of(datetime.fromisoformat(text.strip().upper()).replace(tzinfo=None))",
+        "return instant_of(read_iso(text))",
+        "return instant_of(read_iso(text).replace(tzinfo=None))",
     ),
     Swap(
         "a contact of another folder",

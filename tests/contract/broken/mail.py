@@ -571,7 +571,7 @@ SWAPS = (
         "two files of one name that become one",
         "mailbox.mail.delivery",
         "    for attachment in mail.attachments:\n",
-        "    for attachment in {one.name: one for one in mail.attachments}.values():\n",
+        "    for attachment in {file.name: file for file in mail.attachments}.values():\n",
     ),
     Swap(
         "a report that comes from oneself",

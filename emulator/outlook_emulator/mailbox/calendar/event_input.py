@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 
-from outlook_emulator.clock import microseconds
+from outlook_emulator.clock import microseconds, read_iso
 from outlook_emulator.content_limits import ATTENDEES
 from outlook_emulator.enums import NO_RECURRENCE, AttendeeType
 from outlook_emulator.errors import InvalidField, InvalidProperty, RefusedByService, TooMuchContent
@@ -82,7 +82,7 @@ def read_time(text: str, zone_name: str, field: str) -> int:
 def read_day(text: str, field: str) -> date:
     """The date of an ISO 8601 date or time; time and offset are ignored. Raises InvalidField."""
     try:
-        return datetime.fromisoformat(text.strip().upper()).date()
+        return read_iso(text).date()
     except ValueError:
         raise InvalidField(field, f"must be an ISO 8601 date, not '{text[:60]}'.") from None
 
@@ -188,8 +188,7 @@ def _written(text: str) -> datetime:
 
 
 def _parsed(text: str) -> datetime:
-    # RFC 3339 and .NET take a lower-case `z`, and Python does not.
-    return datetime.fromisoformat(_LOST_PLUS.sub("+", text.strip().upper()))
+    return read_iso(_LOST_PLUS.sub("+", text.strip()))
 
 
 def _with_changes(
